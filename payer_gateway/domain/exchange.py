@@ -1,0 +1,53 @@
+"""One exchange with an insurer, in our words: what is sent, and what came back or did not.
+
+``insurers/`` turns the network into these values and never raises a transport error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class NoReplyKind(StrEnum):
+    """How far an exchange without a readable answer had come."""
+
+    NOT_SENT = "not_sent"  # certainly: no byte of the request left
+    TLS = "tls"  # certainly not sent either: the certificate or handshake was refused
+    FENCED = "fenced"  # the fence stopped it before the first byte: the lease was no longer ours
+    UNKNOWN = "unknown"  # bytes left; whether the insurer booked them, nobody here knows
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as it is to leave.
+
+    ``deadline_s`` is wall-clock seconds for the whole exchange, connect to last byte. ``fence``
+    is called after the connection stands and right before the first byte of the request is
+    written; when it returns False nothing is sent (rule L4).
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    deadline_s: float
+    fence: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The insurer answered completely: status, headers (lower-case names), body bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """There is no complete answer. ``error`` is short, for operations staff, never a payload."""
+
+    kind: NoReplyKind
+    error: str

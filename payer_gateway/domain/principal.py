@@ -1,0 +1,61 @@
+"""Who acts. Every workflow step takes a Principal and asks here first; the rest is denied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from payer_gateway.domain.errors import NotAllowed
+
+
+class Role(StrEnum):
+    PROVIDER = "provider"
+    INSURER = "insurer"
+    EMPLOYER = "employer"
+    OPS = "ops"
+    WORKER = "worker"
+
+
+class Act(StrEnum):
+    SUBMIT_CONSULTATION = "submit a consultation"
+    READ_CONSULTATION = "read a consultation"
+    CORRECT_CLAIM = "correct a claim"
+    READ_SUBMISSION = "read submissions"
+    READ_BYTES = "read the bytes of an exchange"
+    REPAIR_SUBMISSION = "replay, resolve or cancel a submission"
+    DECIDE_CONSULTATION = "decide a pended consultation"
+    STEER_INSURER = "pause, resume or test an insurer"
+    DELIVER = "deliver submissions"
+    MANAGE_CLIENTS = "add clients"
+
+
+# The whole of who may do what (house rule: default deny). An employer may do nothing here: the
+# employer surface is a room of its own that answers from enrolment alone.
+ALLOWED: dict[Role, frozenset[Act]] = {
+    Role.PROVIDER: frozenset(
+        {
+            Act.SUBMIT_CONSULTATION,
+            Act.READ_CONSULTATION,
+            Act.CORRECT_CLAIM,
+            Act.READ_SUBMISSION,
+        }
+    ),
+    Role.INSURER: frozenset(),
+    Role.EMPLOYER: frozenset(),
+    Role.OPS: frozenset(Act) - {Act.DELIVER},
+    Role.WORKER: frozenset({Act.DELIVER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A tenant, a role and the subject (client id, or ``local:<account>`` on the command line)."""
+
+    tenant_id: str
+    role: Role
+    subject: str
+
+    def must_be_allowed(self, act: Act) -> None:
+        """Raise NotAllowed unless this principal's role lists the act."""
+        if act not in ALLOWED.get(self.role, frozenset()):
+            raise NotAllowed(f"role {self.role} may not {act}")
