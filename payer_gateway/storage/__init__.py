@@ -1,0 +1,1 @@
+"""Tables, migrations, unit of work; one module per thing that is stored."""

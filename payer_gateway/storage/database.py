@@ -1,0 +1,150 @@
+"""The database: engine, unit of work with the database's own clock, and its schema version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from payer_gateway.domain.errors import SettingError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One transaction. ``now`` is the database's clock at its start: leases, retries and settling
+    go by this one clock, however many machines work on the database."""
+
+    conn: Connection
+    now: datetime
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.conn.dialect.name == "postgresql"
+
+
+class Database:
+    """SQLite (WAL, one machine) or PostgreSQL, by URL."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError as exc:
+            raise SettingError(
+                "PAYER_GATEWAY_DATABASE_URL cannot be read; write sqlite:///file.db or"
+                " postgresql://user@host/name"
+            ) from exc
+        if parsed.get_backend_name() == "postgresql":
+            # One driver is shipped; a bare postgresql:// means it.
+            self.engine: Engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                pool_size=20,
+                max_overflow=20,
+                connect_args={"options": "-c idle_in_transaction_session_timeout=60000"},
+            )
+        elif parsed.get_backend_name() == "sqlite":
+            self.engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30})
+            _prepare_sqlite(self.engine)
+        else:
+            raise SettingError(
+                f"PAYER_GATEWAY_DATABASE_URL: {parsed.get_backend_name()} is not supported;"
+                " write sqlite:///file.db or postgresql://user@host/name"
+            )
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        with self.engine.begin() as conn:
+            yield Work(conn, _now(conn))
+
+    @contextmanager
+    def read(self) -> Iterator[Work]:
+        """A transaction that writes nothing; on SQLite it does not wait for the writer."""
+        with self.engine.connect() as conn:
+            conn = conn.execution_options(payer_gateway_read_only=True)
+            with conn.begin():
+                yield Work(conn, _now(conn))
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version of the package (all migrations, in order)."""
+        with self.engine.connect() as conn:
+            if conn.dialect.name == "postgresql":
+                # Two first commands at once: the second waits, then finds nothing to do.
+                conn.execute(text("SELECT pg_advisory_xact_lock(7239001)"))
+            config = _alembic()
+            config.attributes["connection"] = conn
+            command.upgrade(config, "head")
+            conn.commit()
+
+    def ensure_schema(self) -> None:
+        """Migrate an empty database; refuse one of another version with the cure."""
+        found = self.schema_version()
+        if found is None:
+            self.upgrade()
+        elif found != head_version():
+            raise SettingError(
+                f"the database has schema {found}, this version of payer-gateway needs"
+                f" {head_version()}: stop the workers, then run `payer-gateway db upgrade`"
+            )
+
+    def schema_version(self) -> str | None:
+        with self.engine.connect() as conn:
+            return MigrationContext.configure(conn).get_current_revision()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def head_version() -> str:
+    """The schema version that this package needs."""
+    head = ScriptDirectory.from_config(_alembic()).get_current_head()
+    assert head is not None  # noqa: S101 - there is a first migration
+    return head
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _now(conn: Connection) -> datetime:
+    if conn.dialect.name == "postgresql":
+        moment = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)  # type: ignore[no-any-return]
+    stamp = conn.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")).scalar_one()
+    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """WAL so that readers never wait; FULL so that a committed attempt survives a power cut;
+    BEGIN IMMEDIATE so that two writers queue instead of failing half-way."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # we begin our own transactions
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA busy_timeout = 30000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        read_only = conn.get_execution_options().get("payer_gateway_read_only")
+        conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

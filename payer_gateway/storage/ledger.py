@@ -1,0 +1,127 @@
+"""The ledger: what has happened, append-only. Money as minor units with its currency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, func, select
+
+from payer_gateway.domain.answer import Adjudication
+from payer_gateway.domain.money import Money
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.statements import insert_if_absent
+from payer_gateway.storage.tables import ledger, submission
+
+
+def acknowledged(
+    work: Work, row: Row[Any], control_number: str | None, reply_body_id: str | None
+) -> None:
+    """The insurer has it. Says nothing about being paid."""
+    _add(work, row, "acknowledged", 0, reply_body_id, control_number=control_number)
+
+
+def adjudicated(
+    work: Work,
+    row: Row[Any],
+    adjudication: Adjudication,
+    control_number: str | None,
+    reply_body_id: str | None,
+) -> None:
+    """The insurer's decision, a fact per line; line 0 is the claim as a whole."""
+    for result in adjudication.lines:
+        currencies = {
+            m.currency
+            for m in (result.billed, result.allowed, result.payable, result.patient)
+            if m is not None
+        }
+        _add(
+            work,
+            row,
+            "adjudicated",
+            result.line,
+            reply_body_id,
+            control_number=control_number,
+            outcome=adjudication.outcome,
+            approved=adjudication.approved,
+            currency=currencies.pop() if currencies else None,
+            billed_minor=_minor(result.billed),
+            allowed_minor=_minor(result.allowed),
+            payable_minor=_minor(result.payable),
+            patient_minor=_minor(result.patient),
+        )
+
+
+def corrected(work: Work, row: Row[Any], reply_body_id: str | None) -> None:
+    """This accepted submission was replaced or voided by a later one that is accepted."""
+    _add(work, row, "corrected", 0, reply_body_id)
+
+
+def of_submission(work: Work, tenant_id: str, submission_id: str) -> Sequence[Row[Any]]:
+    return work.conn.execute(
+        select(ledger)
+        .where(ledger.c.tenant_id == tenant_id, ledger.c.submission_id == submission_id)
+        .order_by(ledger.c.seq)
+    ).all()
+
+
+def totals(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
+    """Per insurer and currency: claims booked (use = claim), billed, payable, in minor units.
+
+    An adjudication that came twice in other words counts once: the last one stands.
+    """
+    whole = (
+        select(func.max(ledger.c.seq).label("seq"), ledger.c.submission_id)
+        .where(ledger.c.tenant_id == tenant_id, ledger.c.kind == "adjudicated", ledger.c.line == 0)
+        .group_by(ledger.c.submission_id)
+        .subquery()
+    )
+    # Not by state: a submission that was replaced was booked all the same.
+    acknowledged_ids = select(ledger.c.submission_id).where(
+        ledger.c.tenant_id == tenant_id, ledger.c.kind == "acknowledged"
+    )
+    return work.conn.execute(
+        select(
+            submission.c.insurer_id,
+            submission.c.currency,
+            func.count().label("claims"),
+            func.sum(submission.c.amount_minor).label("billed_minor"),
+            func.coalesce(func.sum(ledger.c.payable_minor), 0).label("payable_minor"),
+            func.count(ledger.c.seq).label("adjudicated"),
+        )
+        .select_from(
+            submission.outerjoin(whole, whole.c.submission_id == submission.c.id).outerjoin(
+                ledger, and_(ledger.c.seq == whole.c.seq)
+            )
+        )
+        .where(
+            submission.c.tenant_id == tenant_id,
+            submission.c.use == "claim",
+            submission.c.id.in_(acknowledged_ids),
+        )
+        .group_by(submission.c.insurer_id, submission.c.currency)
+        .order_by(submission.c.insurer_id, submission.c.currency)
+    ).all()
+
+
+def _minor(money: Money | None) -> int | None:
+    return None if money is None else money.minor
+
+
+def _add(
+    work: Work, row: Row[Any], kind: str, line: int, body_id: str | None, **facts: Any
+) -> None:
+    insert_if_absent(
+        work,
+        ledger,
+        {
+            "tenant_id": row.tenant_id,
+            "insurer_id": row.insurer_id,
+            "submission_id": row.id,
+            "kind": kind,
+            "line": line,
+            "at": work.now,
+            "body_id": body_id,
+            **facts,
+        },
+    )

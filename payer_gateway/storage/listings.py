@@ -1,0 +1,122 @@
+"""Listings of submissions, by keyset (never OFFSET), and the counts that ``deliver`` ends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, and_, func, or_, select
+
+from payer_gateway.domain.submission import OPEN_IN_LANE, WAITS_FOR_PERSON, State
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.tables import cause, insurer, planned_claim, submission
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Any of them, together; ``after`` is the id of the last row seen."""
+
+    state: str | None = None
+    insurer: str | None = None
+    consultation: str | None = None
+    use: str | None = None
+    after: str | None = None
+    limit: int = 50
+
+
+def submissions(work: Work, tenant_id: str, filters: Filters) -> Sequence[Row[Any]]:
+    """Oldest first, each with the label of its cause."""
+    conditions = [submission.c.tenant_id == tenant_id]
+    for column, value in (
+        (submission.c.state, filters.state),
+        (submission.c.insurer_id, filters.insurer),
+        (submission.c.consultation_id, filters.consultation),
+        (submission.c.use, filters.use),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    if filters.after is not None:
+        conditions.append(submission.c.id > filters.after)
+    return work.conn.execute(
+        select(submission, cause.c.label.label("cause_label"))
+        .select_from(
+            submission.outerjoin(
+                cause,
+                and_(
+                    cause.c.tenant_id == submission.c.tenant_id, cause.c.id == submission.c.cause_id
+                ),
+            )
+        )
+        .where(*conditions)
+        .order_by(submission.c.id)
+        .limit(filters.limit)
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is still to do, by whom. ``moving`` may go on without a person."""
+
+    moving: int
+    paused: int
+    unaddressed: int
+    for_person: int
+    unanswered: int
+    worst_probes: int  # probes that failed in a row, of the insurer worst off
+
+
+def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
+    """Counts over all tenants, in one reading of the hot index."""
+    is_open = submission.c.state.in_([s.value for s in OPEN_IN_LANE])
+    is_addressed = submission.c.insurer_id.in_(addressed)
+    row = work.conn.execute(
+        select(
+            func.count().filter(is_open, insurer.c.mode != "paused", is_addressed).label("moving"),
+            func.count().filter(is_open, insurer.c.mode == "paused").label("paused"),
+            func.count()
+            .filter(is_open, insurer.c.mode != "paused", ~is_addressed)
+            .label("unaddressed"),
+            func.count()
+            .filter(submission.c.state.in_([s.value for s in WAITS_FOR_PERSON]))
+            .label("for_person"),
+            func.count()
+            .filter(
+                submission.c.state == State.ACCEPTED.value,
+                submission.c.adjudication_due.is_not(None),
+            )
+            .label("unanswered"),
+        )
+        .select_from(
+            submission.join(
+                insurer,
+                and_(
+                    insurer.c.tenant_id == submission.c.tenant_id,
+                    insurer.c.id == submission.c.insurer_id,
+                ),
+            )
+        )
+        .where(or_(submission.c.closed_at.is_(None), submission.c.state != "cancelled"))
+    ).one()
+    due = work.conn.execute(
+        select(func.count()).where(
+            planned_claim.c.state == "open",
+            planned_claim.c.waits_for == "service_day",
+            planned_claim.c.due_on <= today,
+        )
+    ).scalar_one()
+    asks_person = work.conn.execute(
+        select(func.count()).where(
+            planned_claim.c.state == "open", planned_claim.c.waits_for == "person"
+        )
+    ).scalar_one()
+    probes = work.conn.execute(select(func.max(insurer.c.breaker_failures))).scalar_one()
+    return Standing(
+        moving=row.moving + due,
+        paused=row.paused,
+        unaddressed=row.unaddressed,
+        for_person=row.for_person + asks_person,
+        unanswered=row.unanswered,
+        worst_probes=probes or 0,
+    )

@@ -1,0 +1,241 @@
+"""The outbox: a submission's row *is* the message. Put, move, and read it.
+
+Every move is one UPDATE that names the state (and the lease) it starts from, with its row in
+``transition``, in one transaction; a move that finds something else changes nothing and raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from payer_gateway.domain.errors import LeaseLost, NotFound
+from payer_gateway.domain.submission import (
+    CLOSED_FOR_LANE,
+    LEASED,
+    OPEN_IN_LANE,
+    OutcomeClass,
+    State,
+    check_move,
+)
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.ids import known_id
+from payer_gateway.storage.tables import attempt, submission, transition
+
+
+def put(work: Work, values: dict[str, Any], *, by: str, event: str, reason: str | None) -> None:
+    """A new submission, ready at once. In the same transaction as its claim (rule L1)."""
+    row = {
+        **values,
+        "state": State.READY.value,
+        "next_at": work.now,
+        "created_at": work.now,
+        "idempotency_key": values["id"],
+    }
+    work.conn.execute(submission.insert().values(**row))
+    work.conn.execute(
+        transition.insert().values(
+            tenant_id=values["tenant_id"],
+            insurer_id=values["insurer_id"],
+            submission_id=values["id"],
+            at=work.now,
+            target=State.READY.value,
+            event=event,
+            by=by,
+            reason=reason,
+        )
+    )
+
+
+def get(work: Work, tenant_id: str, submission_id: str, *, lock: bool = False) -> Row[Any]:
+    """Raises NotFound; another tenant's submission is not found either."""
+    wanted = known_id(submission_id, "submission")
+    query = select(submission).where(submission.c.tenant_id == tenant_id, submission.c.id == wanted)
+    row = work.conn.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(f"no submission {wanted}")
+    return row
+
+
+def of_consultation(work: Work, tenant_id: str, consultation_id: str) -> Sequence[Row[Any]]:
+    return work.conn.execute(
+        select(submission)
+        .where(submission.c.tenant_id == tenant_id, submission.c.consultation_id == consultation_id)
+        .order_by(submission.c.id)
+    ).all()
+
+
+def move(
+    work: Work,
+    row: Row[Any],
+    target: State,
+    event: str,
+    by: str,
+    *,
+    attempt_n: int | None = None,
+    reason: str | None = None,
+    **values: Any,
+) -> None:
+    """Move ``row`` (as it was read) to ``target``.
+
+    Raises IllegalTransition for a move that the table does not hold, LeaseLost when the row is no
+    longer in that state under that lease. A row that leaves a leased state gives its lease back.
+    """
+    source = State(row.state)
+    check_move(source, target)
+    if source in LEASED:
+        values |= {"lease_token": None, "lease_until": None}
+    if target in CLOSED_FOR_LANE:
+        values["closed_at"] = work.now
+    elif source in CLOSED_FOR_LANE:
+        values["closed_at"] = None
+    changed = work.conn.execute(
+        update(submission)
+        .where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.insurer_id == row.insurer_id,
+            submission.c.id == row.id,
+            submission.c.state == source.value,
+            submission.c.lease_token.is_not_distinct_from(row.lease_token),
+        )
+        .values(state=target.value, **values)
+    )
+    if changed.rowcount != 1:
+        raise LeaseLost(f"submission {row.id} is no longer {source} under this lease")
+    work.conn.execute(
+        transition.insert().values(
+            tenant_id=row.tenant_id,
+            insurer_id=row.insurer_id,
+            submission_id=row.id,
+            at=work.now,
+            source=source.value,
+            target=target.value,
+            event=event,
+            by=by,
+            attempt_n=attempt_n,
+            reason=reason,
+        )
+    )
+
+
+def change(work: Work, row: Row[Any], **values: Any) -> None:
+    """Change facts that are no move (adjudication due, control number, a poll's lease)."""
+    changed = work.conn.execute(
+        update(submission)
+        .where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.insurer_id == row.insurer_id,
+            submission.c.id == row.id,
+            submission.c.state == row.state,
+            submission.c.lease_token.is_not_distinct_from(row.lease_token),
+        )
+        .values(**values)
+    )
+    if changed.rowcount != 1:
+        raise LeaseLost(f"submission {row.id} was changed by somebody else")
+
+
+def open_attempt(
+    work: Work,
+    row: Row[Any],
+    *,
+    kind: str,
+    worker: str,
+    lease_token: str,
+    request_body_id: str | None,
+) -> int:
+    """Write the attempt before a byte leaves (rule L3); its number."""
+    number = int(row.attempt_n) + 1
+    work.conn.execute(
+        attempt.insert().values(
+            tenant_id=row.tenant_id,
+            insurer_id=row.insurer_id,
+            submission_id=row.id,
+            n=number,
+            kind=kind,
+            trigger=row.trigger,
+            worker=worker,
+            lease_token=lease_token,
+            request_body_id=request_body_id,
+            started_at=work.now,
+        )
+    )
+    return number
+
+
+def close_attempt(
+    work: Work,
+    row: Row[Any],
+    outcome: OutcomeClass,
+    *,
+    lease_token: str | None,
+    **facts: Any,
+) -> bool:
+    """Close the open attempt once and for good; False if there is none under this lease."""
+    conditions = [
+        attempt.c.tenant_id == row.tenant_id,
+        attempt.c.insurer_id == row.insurer_id,
+        attempt.c.submission_id == row.id,
+        attempt.c.ended_at.is_(None),
+    ]
+    if lease_token is not None:
+        conditions.append(attempt.c.lease_token == lease_token)
+    changed = work.conn.execute(
+        update(attempt)
+        .where(*conditions)
+        .values({"ended_at": work.now, "class": outcome.value, **facts})
+    )
+    return changed.rowcount == 1
+
+
+def attempts(work: Work, tenant_id: str, submission_id: str) -> Sequence[Row[Any]]:
+    return work.conn.execute(
+        select(attempt)
+        .where(attempt.c.tenant_id == tenant_id, attempt.c.submission_id == submission_id)
+        .order_by(attempt.c.n)
+    ).all()
+
+
+def transitions(work: Work, tenant_id: str, submission_id: str) -> Sequence[Row[Any]]:
+    return work.conn.execute(
+        select(transition)
+        .where(transition.c.tenant_id == tenant_id, transition.c.submission_id == submission_id)
+        .order_by(transition.c.seq)
+    ).all()
+
+
+def older_open_in_lane(work: Work, row: Row[Any]) -> Row[Any] | None:
+    """The submission that this one has to wait for, if any."""
+    return work.conn.execute(
+        select(submission)
+        .where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.insurer_id == row.insurer_id,
+            submission.c.lane_key == row.lane_key,
+            submission.c.id < row.id,
+            submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+        )
+        .limit(1)
+    ).one_or_none()
+
+
+def held_by_lease(work: Work, row: Row[Any], until: datetime) -> bool:
+    """The fence (rule L4): still sending, still under our token, and the lease outlives the
+    deadline, all by the database's clock."""
+    found = work.conn.execute(
+        select(submission.c.lease_until).where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.insurer_id == row.insurer_id,
+            submission.c.id == row.id,
+            submission.c.state == row.state,
+            submission.c.lease_token == row.lease_token,
+        )
+    ).scalar_one_or_none()
+    return found is not None and found > until
+
+
+def filing_deadline_passed(due: date, business_day: date) -> bool:
+    return business_day > due

@@ -1,0 +1,195 @@
+"""Picking: which submission may be worked on now, leased to one worker in one transaction.
+
+PostgreSQL: FOR UPDATE SKIP LOCKED. SQLite: the writer's lock of the whole database does the same.
+"Held" (paused, breaker open, no address, older claim of the lane still open) is computed here and
+stored nowhere, so that lifting it costs nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+
+from payer_gateway.domain.submission import LEASED, OPEN_IN_LANE, State
+from payer_gateway.storage import outbox
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.tables import insurer, submission
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A submission in our hands: its row as it stands now (state, token), and the attempt."""
+
+    row: Row[Any]
+    attempt_n: int
+
+
+_other = submission.alias("other")
+
+
+def _may_talk(now: Any) -> ColumnElement[bool]:
+    """The insurer is on, its breaker is closed (or lets one probe through), a slot is free."""
+    inflight = (
+        select(func.count())
+        .where(
+            _other.c.tenant_id == insurer.c.tenant_id,
+            _other.c.insurer_id == insurer.c.id,
+            _other.c.state.in_([s.value for s in LEASED]),
+        )
+        .scalar_subquery()
+    )
+    return and_(
+        insurer.c.mode != "paused",
+        or_(
+            and_(insurer.c.breaker_failures == 0, inflight < insurer.c.max_inflight),
+            and_(insurer.c.breaker_failures > 0, insurer.c.breaker_until <= now, inflight == 0),
+        ),
+    )
+
+
+def _lane_is_free() -> ColumnElement[bool]:
+    """No older submission of the chain can still move by itself (rule: lanes in order)."""
+    older = (
+        select(_other.c.id)
+        .where(
+            _other.c.tenant_id == submission.c.tenant_id,
+            _other.c.insurer_id == submission.c.insurer_id,
+            _other.c.lane_key == submission.c.lane_key,
+            _other.c.id < submission.c.id,
+            _other.c.state.in_([s.value for s in OPEN_IN_LANE]),
+        )
+        .exists()
+    )
+    followed = (
+        select(_other.c.id)
+        .where(
+            _other.c.tenant_id == submission.c.tenant_id,
+            _other.c.id == submission.c.follows_id,
+            _other.c.state.in_([State.REJECTED.value, State.NEEDS_HUMAN.value]),
+        )
+        .exists()
+    )
+    return and_(~older, ~followed)
+
+
+def pick(
+    work: Work,
+    source: State,
+    *,
+    insurers: Sequence[str],
+    worker: str,
+    lease: timedelta,
+) -> Leased | None:
+    """Lease the oldest due submission in ``source``: ready ones to send, in-doubt ones to ask
+    about, accepted ones whose adjudication is due to fetch it. None when there is nothing."""
+    due = submission.c.adjudication_due if source is State.ACCEPTED else submission.c.next_at
+    conditions: list[ColumnElement[bool]] = [
+        submission.c.state == source.value,
+        due <= work.now,
+        submission.c.lease_token.is_(None),
+        submission.c.insurer_id.in_(insurers),
+    ]
+    if source is State.READY:
+        conditions += [_may_talk(work.now), _lane_is_free()]
+    else:
+        conditions.append(insurer.c.mode != "paused")
+    row = work.conn.execute(
+        select(submission)
+        .join(
+            insurer,
+            and_(
+                insurer.c.tenant_id == submission.c.tenant_id,
+                insurer.c.id == submission.c.insurer_id,
+            ),
+        )
+        .where(*conditions)
+        .order_by(due, submission.c.id)
+        .limit(1)
+        # Both rows: two workers must not both take an insurer's last slot or its one probe.
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    if row is None:
+        return None
+    return _lease(work, row, worker, lease)
+
+
+def _lease(work: Work, row: Row[Any], worker: str, lease: timedelta) -> Leased:
+    token, until = str(uuid.uuid4()), work.now + lease
+    sends = row.state == State.READY.value
+    number = outbox.open_attempt(
+        work,
+        row,
+        kind="send" if sends else "inquire",
+        worker=worker,
+        lease_token=token,
+        request_body_id=row.body_id if sends else None,
+    )
+    held: dict[str, Any] = {"lease_token": token, "lease_until": until, "attempt_n": number}
+    if sends:
+        held |= {"attempts": row.attempts + 1, "trigger": "auto"}
+        outbox.move(work, row, State.SENDING, "picked", worker, attempt_n=number, **held)
+    elif row.state == State.IN_DOUBT.value:
+        outbox.move(work, row, State.INQUIRING, "asking", worker, attempt_n=number, **held)
+    else:
+        outbox.change(work, row, **held)
+    return Leased(outbox.get(work, row.tenant_id, row.id), number)
+
+
+def expired_leases(work: Work, limit: int = 100) -> Sequence[Row[Any]]:
+    """Held by a worker that is gone, frozen or too slow."""
+    return work.conn.execute(
+        select(submission)
+        .where(submission.c.lease_until < work.now)
+        .order_by(submission.c.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def due_in(work: Work, states: Sequence[State], limit: int = 200) -> Sequence[Row[Any]]:
+    """Rows in these states whose time has come."""
+    return work.conn.execute(
+        select(submission)
+        .where(submission.c.state.in_([s.value for s in states]), submission.c.next_at <= work.now)
+        .order_by(submission.c.next_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def out_of_budget(work: Work, states: Sequence[State], today: Any) -> Sequence[Row[Any]]:
+    """Rows whose retry budget or filing deadline (business day) is spent."""
+    return work.conn.execute(
+        select(submission)
+        .where(
+            submission.c.state.in_([s.value for s in states]),
+            or_(submission.c.budget_until < work.now, submission.c.filing_due < today),
+        )
+        .limit(200)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def free_lease(work: Work, row: Row[Any], **values: Any) -> None:
+    """An accepted submission whose answer was asked for is free again."""
+    outbox.change(work, row, lease_token=None, lease_until=None, **values)
+
+
+def ask_at_once(work: Work, tenant_ids: Sequence[str] | None = None) -> list[tuple[str, str]]:
+    """Make every adjudication that is still due fetchable now; which ones (tenant, id)."""
+    query = update(submission).where(
+        submission.c.state == State.ACCEPTED.value,
+        submission.c.adjudication_due > work.now,
+        submission.c.lease_token.is_(None),
+    )
+    if tenant_ids is not None:
+        query = query.where(submission.c.tenant_id.in_(tenant_ids))
+    rows = work.conn.execute(
+        query.values(adjudication_due=work.now).returning(submission.c.tenant_id, submission.c.id)
+    ).all()
+    return [(r.tenant_id, r.id) for r in rows]

@@ -1,0 +1,64 @@
+"""Tenants and their API clients. A key is shown once and kept as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from sqlalchemy import select
+
+from payer_gateway.domain.errors import Conflict
+from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.ids import new_id
+from payer_gateway.storage.statements import insert_if_absent
+from payer_gateway.storage.tables import client, tenant
+
+
+def ensure(work: Work, tenant_id: str) -> None:
+    insert_if_absent(
+        work,
+        tenant,
+        {"id": tenant_id, "blind_key": secrets.token_bytes(32), "created_at": work.now},
+    )
+
+
+def blind_key(work: Work, tenant_id: str) -> bytes:
+    """The secret under which members and conditions are counted without being readable."""
+    key = work.conn.execute(select(tenant.c.blind_key).where(tenant.c.id == tenant_id))
+    return bytes(key.scalar_one())
+
+
+def add_client(work: Work, tenant_id: str, name: str, role: Role, by: str) -> str:
+    """A new API client; the key is returned this once. 256 random bits need no slow hash."""
+    key = "pgw_" + secrets.token_urlsafe(32)
+    added = insert_if_absent(
+        work,
+        client,
+        {
+            "tenant_id": tenant_id,
+            "id": new_id(work.now),
+            "name": name,
+            "role": role.value,
+            "key_sha256": _hash(key),
+            "created_at": work.now,
+            "created_by": by,
+        },
+    )
+    if not added:
+        raise Conflict(f"tenant {tenant_id} has a client {name!r} already; choose another name")
+    return key
+
+
+def principal_of_key(work: Work, key: str) -> Principal | None:
+    """Who holds this key; None for an unknown or revoked one. Subject: the client's id."""
+    row = work.conn.execute(
+        select(client.c.tenant_id, client.c.role, client.c.id).where(
+            client.c.key_sha256 == _hash(key), client.c.revoked_at.is_(None)
+        )
+    ).one_or_none()
+    return Principal(row.tenant_id, Role(row.role), row.id) if row else None
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
