@@ -60,6 +60,7 @@ class Standing:
     """What is still to do, by whom. ``moving`` may go on without a person."""
 
     moving: int
+    refused: int  # of those moving: the insurer's endpoint refuses us, the breaker is open
     paused: int
     unaddressed: int
     for_person: int
@@ -74,6 +75,14 @@ def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
     row = work.conn.execute(
         select(
             func.count().filter(is_open, insurer.c.mode != "paused", is_addressed).label("moving"),
+            func.count()
+            .filter(
+                is_open,
+                insurer.c.mode != "paused",
+                is_addressed,
+                insurer.c.breaker_failures > 0,
+            )
+            .label("refused"),
             func.count().filter(is_open, insurer.c.mode == "paused").label("paused"),
             func.count()
             .filter(is_open, insurer.c.mode != "paused", ~is_addressed)
@@ -114,6 +123,7 @@ def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
     probes = work.conn.execute(select(func.max(insurer.c.breaker_failures))).scalar_one()
     return Standing(
         moving=row.moving + due,
+        refused=row.refused,
         paused=row.paused,
         unaddressed=row.unaddressed,
         for_person=row.for_person + asks_person,

@@ -7,7 +7,7 @@ Every move is one UPDATE that names the state (and the lease) it starts from, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -222,6 +222,18 @@ def older_open_in_lane(work: Work, row: Row[Any]) -> Row[Any] | None:
     ).one_or_none()
 
 
+def followed_by_open(work: Work, row: Row[Any]) -> bool:
+    """Whether a later submission that names this one may still move by itself."""
+    found = work.conn.execute(
+        select(submission.c.id).where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.follows_id == row.id,
+            submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+        )
+    )
+    return found.first() is not None
+
+
 def held_by_lease(work: Work, row: Row[Any], until: datetime) -> bool:
     """The fence (rule L4): still sending, still under our token, and the lease outlives the
     deadline, all by the database's clock."""
@@ -235,7 +247,3 @@ def held_by_lease(work: Work, row: Row[Any], until: datetime) -> bool:
         )
     ).scalar_one_or_none()
     return found is not None and found > until
-
-
-def filing_deadline_passed(due: date, business_day: date) -> bool:
-    return business_day > due

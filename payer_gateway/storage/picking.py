@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 
 from payer_gateway.domain.submission import LEASED, OPEN_IN_LANE, State
 from payer_gateway.storage import outbox
@@ -27,6 +27,7 @@ class Leased:
 
     row: Row[Any]
     attempt_n: int
+    worker: str
 
 
 _other = submission.alias("other")
@@ -137,7 +138,7 @@ def _lease(work: Work, row: Row[Any], worker: str, lease: timedelta) -> Leased:
         outbox.move(work, row, State.INQUIRING, "asking", worker, attempt_n=number, **held)
     else:
         outbox.change(work, row, **held)
-    return Leased(outbox.get(work, row.tenant_id, row.id), number)
+    return Leased(outbox.get(work, row.tenant_id, row.id), number, worker)
 
 
 def expired_leases(work: Work, limit: int = 100) -> Sequence[Row[Any]]:
@@ -180,16 +181,42 @@ def free_lease(work: Work, row: Row[Any], **values: Any) -> None:
     outbox.change(work, row, lease_token=None, lease_until=None, **values)
 
 
-def ask_at_once(work: Work, tenant_ids: Sequence[str] | None = None) -> list[tuple[str, str]]:
-    """Make every adjudication that is still due fetchable now; which ones (tenant, id)."""
-    query = update(submission).where(
-        submission.c.state == State.ACCEPTED.value,
-        submission.c.adjudication_due > work.now,
-        submission.c.lease_token.is_(None),
+def answers_due_now(work: Work, insurers: Sequence[str]) -> bool:
+    """Whether an adjudication is due and neither fetched nor held by a pause."""
+    found = work.conn.execute(
+        _unanswered(insurers).where(submission.c.adjudication_due <= work.now).limit(1)
     )
-    if tenant_ids is not None:
-        query = query.where(submission.c.tenant_id.in_(tenant_ids))
-    rows = work.conn.execute(
-        query.values(adjudication_due=work.now).returning(submission.c.tenant_id, submission.c.id)
-    ).all()
-    return [(r.tenant_id, r.id) for r in rows]
+    return found.first() is not None
+
+
+def unanswered(work: Work, insurers: Sequence[str]) -> list[str]:
+    """Accepted submissions whose adjudication has not come."""
+    return [str(row.id) for row in work.conn.execute(_unanswered(insurers))]
+
+
+def ask_now(work: Work, submission_ids: Sequence[str]) -> None:
+    """Make these adjudications due now instead of when the profile would poll for them."""
+    work.conn.execute(
+        update(submission)
+        .where(submission.c.id.in_(submission_ids), submission.c.adjudication_due > work.now)
+        .values(adjudication_due=work.now)
+    )
+
+
+def _unanswered(insurers: Sequence[str]) -> Select[tuple[str]]:
+    return (
+        select(submission.c.id)
+        .join(
+            insurer,
+            and_(
+                insurer.c.tenant_id == submission.c.tenant_id,
+                insurer.c.id == submission.c.insurer_id,
+            ),
+        )
+        .where(
+            submission.c.state == State.ACCEPTED.value,
+            submission.c.adjudication_due.is_not(None),
+            submission.c.insurer_id.in_(insurers),
+            insurer.c.mode != "paused",
+        )
+    )

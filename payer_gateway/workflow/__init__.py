@@ -1,0 +1,1 @@
+"""The steps of the house. Each takes the Services it works with and the Principal who acts."""

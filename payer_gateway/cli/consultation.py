@@ -1,0 +1,58 @@
+"""``payer-gateway consultation decide|correct ID``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from payer_gateway.cli.output import json_line
+from payer_gateway.cli.session import local_operator, opened
+from payer_gateway.workflow import corrections, repair
+
+
+@click.group()
+def consultation() -> None:
+    """Decide what waits for a person; correct a claim."""
+
+
+@consultation.command()
+@click.argument("consultation_id", metavar="ID")
+@click.option("--eligible/--refuse", required=True)
+@click.option("--reason", required=True)
+def decide(consultation_id: str, eligible: bool, reason: str) -> None:
+    """Decide a consultation that waits for a person."""
+    with opened() as services:
+        json_line(
+            repair.decide_by_person(
+                services, local_operator(), consultation_id, eligible=eligible, reason=reason
+            )
+        )
+
+
+@consultation.command()
+@click.argument("consultation_id", metavar="ID")
+@click.option("--submission", "submission_id", metavar="ID", required=True)
+@click.option("--replace", "document", type=click.Path(path_type=Path, exists=True))
+@click.option("--void", is_flag=True)
+@click.option("--reason", required=True)
+def correct(
+    consultation_id: str, submission_id: str, document: Path | None, void: bool, reason: str
+) -> None:
+    """Replace a claim by what a corrected consultation says, or void it."""
+    if (document is None) != void:
+        raise click.UsageError("give either --replace FILE or --void")
+    kind: Literal["replace", "void"] = "void" if void else "replace"
+    with opened() as services:
+        json_line(
+            corrections.correct(
+                services,
+                local_operator(),
+                consultation_id,
+                kind=kind,
+                submission_id=submission_id,
+                reason=reason,
+                document=document.read_bytes() if document else None,
+            )
+        )

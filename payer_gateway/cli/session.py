@@ -1,0 +1,33 @@
+"""What a command works with: services from the environment, and who acts."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from payer_gateway.app import DEFAULT_TENANT, build_services
+from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.settings import Settings
+from payer_gateway.workflow.services import Services
+
+
+def local_operator(role: Role = Role.OPS) -> Principal:
+    """The account that runs the command; never a flag."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):
+        account = str(os.getuid())
+    return Principal(DEFAULT_TENANT, role, f"local:{account}")
+
+
+@contextmanager
+def opened(settings: Settings | None = None) -> Iterator[Services]:
+    """Services for one command, closed after it."""
+    services = build_services(settings or Settings.from_env(os.environ))
+    try:
+        yield services
+    finally:
+        services.client.close()
+        services.database.close()

@@ -1,0 +1,267 @@
+"""The one HTTP client: a domain ``Request`` in, a ``Reply`` or ``NoReply`` out, never an error."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import ssl
+import threading
+import time
+import weakref
+import zlib
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
+from urllib3 import PoolManager
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import IncompleteRead, InvalidHeader
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import parse_url
+
+from payer_gateway.domain.errors import SettingError
+from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
+from payer_gateway.insurers.addresses import AddressBook
+from payer_gateway.insurers.wire import Exchange, PlainConnection, Stopped, TLSConnection, told
+
+_PIECE = 64 * 1024
+
+
+class HttpClient:
+    """Sends requests to insurers; may be shared by all threads.
+
+    ``addresses`` judges whom we may call. ``max_reply_bytes`` limits the decoded body. ``ca_file``
+    replaces the public certificate authorities (PEM). ``connect_s`` limits lookup and connecting
+    within the request's own deadline. ``idle_s`` is how long a kept connection is trusted.
+    """
+
+    def __init__(
+        self,
+        addresses: AddressBook | None = None,
+        *,
+        max_reply_bytes: int = 10_000_000,
+        ca_file: Path | None = None,
+        connect_s: float = 10.0,
+        # Shorter than what servers grant (gunicorn: 2 s). A kept connection that closes while we
+        # write is an unknown outcome and costs an inquiry; a fresh one costs a handshake.
+        idle_s: float = 1.5,
+    ) -> None:
+        self._addresses = addresses or AddressBook()
+        self._max_reply_bytes = max_reply_bytes
+        self._connect_s = connect_s
+        self._idle_s = idle_s
+        self._tls = _tls_context(ca_file)
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._closed = False
+        # urllib3's debug lines carry the query, which names a claim or a person.
+        logger = logging.getLogger("urllib3")
+        logger.setLevel(max(logger.level, logging.INFO))
+
+    def send(self, insurer: str, request: Request) -> Reply | NoReply:
+        """One exchange, at most once on the wire: no redirects, no retries, no cookies.
+
+        ``insurer`` separates connections: nothing of one insurer's is used for another.
+        """
+        exchange = Exchange(
+            addresses=self._addresses,
+            fence=request.fence,
+            deadline_s=request.deadline_s,
+            connect_s=self._connect_s,
+            ends_at=time.monotonic() + request.deadline_s,
+        )
+        try:
+            return self._exchange(insurer, request, exchange)
+        except Stopped as stop:
+            return NoReply(stop.kind, stop.reason)
+        except Exception as error:
+            # Whatever it was: what matters is whether the insurer may have seen the request. The
+            # error's own text stays out, it may repeat the URL's query or a header.
+            kind = NoReplyKind.UNKNOWN if exchange.begun else NoReplyKind.NOT_SENT
+            return NoReply(kind, _why(error))
+
+    def close(self) -> None:
+        """Close idle connections of all threads; exchanges under way end by themselves."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
+
+    def _exchange(self, insurer: str, request: Request, exchange: Exchange) -> Reply:
+        if parse_url(request.url).auth is not None:
+            # requests would turn it into an Authorization header of its own.
+            reason = "the insurer's URL carries a user name; take it out"
+            raise Stopped(NoReplyKind.NOT_SENT, reason)
+        session = self._session(insurer)
+        headers = dict(request.headers)
+        if not any(name.lower() == "accept-encoding" for name in headers):
+            headers["Accept-Encoding"] = "identity"
+        prepared = requests.Request(
+            request.method, request.url, headers=headers, data=request.body
+        ).prepare()
+        session.adapter.exchange = exchange
+        response = session.send(
+            prepared, stream=True, allow_redirects=False, timeout=exchange.remaining()
+        )
+        try:
+            return _reply(response.raw, self._max_reply_bytes)
+        finally:
+            # Closes the connection unless the whole body was read and it is back in its pool.
+            response.close()
+
+    def _session(self, insurer: str) -> _Session:
+        """The session of this thread and insurer; made at first use, gone with its thread."""
+        if not hasattr(self._here, "sessions"):
+            self._here.sessions = {}
+        sessions: dict[str, _Session] = self._here.sessions
+        with self._lock:
+            if self._closed:
+                raise Stopped(NoReplyKind.NOT_SENT, "this process is shutting down")
+            if insurer not in sessions:
+                sessions[insurer] = _Session(_Adapter(self._tls, self._idle_s))
+                self._sessions.add(sessions[insurer])
+        return sessions[insurer]
+
+
+class _Session(requests.Session):
+    """A requests session that remembers nothing and follows nothing."""
+
+    def __init__(self, adapter: _Adapter) -> None:
+        super().__init__()
+        self.adapter = adapter
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None. Even with ``allow_redirects=False`` requests would read a 3xx's whole body."""
+
+
+class _Adapter(HTTPAdapter):
+    """Joins requests to our connections; ``exchange`` is set before each send."""
+
+    exchange: Exchange
+
+    def __init__(self, tls: ssl.SSLContext, idle_s: float) -> None:
+        self._tls = tls
+        self._idle_s = idle_s
+        super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
+    ) -> None:
+        """Our pools, with the client's one TLS context (loading authorities takes milliseconds)."""
+        self.poolmanager = PoolManager(
+            num_pools=connections,
+            maxsize=maxsize,
+            block=block,
+            ssl_context=self._tls,
+            cert_reqs="CERT_REQUIRED",
+        )
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Any = None,
+        cert: Any = None,
+    ) -> HTTPConnectionPool:
+        """The pool for the request's host, told which exchange it is for. Never a proxy."""
+        pool = self.poolmanager.connection_from_url(request.url or "")
+        if not isinstance(pool, _PlainPool | _TLSPool):
+            raise TypeError(type(pool).__name__)
+        pool.exchange = self.exchange
+        pool.idle_s = self._idle_s
+        return pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing to do: the TLS context decides, and nobody can switch it off per request."""
+
+
+class _Pool(HTTPConnectionPool):
+    """Hands its connection the current exchange; drops one that idled too long to be trusted."""
+
+    exchange: Exchange
+    idle_s: float
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        conn: Any = super()._get_conn(timeout)
+        now = time.monotonic()
+        if conn.spoilt or now - conn.used_at > self.idle_s:
+            conn.close()
+        conn.exchange = self.exchange
+        return conn
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.used_at = time.monotonic()
+        super()._put_conn(conn)
+
+
+class _PlainPool(_Pool):
+    ConnectionCls = PlainConnection
+
+
+class _TLSPool(_Pool, HTTPSConnectionPool):
+    ConnectionCls = TLSConnection
+
+
+def _reply(raw: BaseHTTPResponse, limit: int) -> Reply:
+    """Read the whole answer. Raises Stopped (UNKNOWN) when it is too large or undecodable."""
+    headers = {name.lower(): value for name, value in raw.headers.itermerged()}
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip", ""):
+        raise Stopped(NoReplyKind.UNKNOWN, "the answer's content encoding was not asked for")
+    zipped = coding.endswith("gzip")
+    gunzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    body = bytearray()
+    came = 0
+    while piece := raw.read(_PIECE, decode_content=False):
+        came += len(piece)
+        # One byte more than allowed is enough to know; a bomb never unfolds further.
+        body += gunzip.decompress(piece, limit + 1 - len(body)) if zipped else piece
+        if len(body) > limit:
+            raise Stopped(NoReplyKind.UNKNOWN, f"reply larger than {limit} bytes")
+    if zipped and came:
+        if not gunzip.eof or gunzip.unused_data:
+            raise Stopped(NoReplyKind.UNKNOWN, "the answer's gzip is cut short or has a tail")
+        # They described the zipped bytes.
+        headers.pop("content-encoding")
+        headers.pop("content-length", None)
+    return Reply(raw.status, headers, bytes(body))
+
+
+def _why(error: Exception) -> str:
+    """A few words on an error that came through requests; by its type, never by its text."""
+    cut_short = (IncompleteRead, http.client.IncompleteRead)
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, cut_short):
+            return "the answer was cut short"
+        if isinstance(seen, zlib.error):
+            return "the answer's gzip cannot be decoded"
+        if isinstance(seen, InvalidHeader):
+            return "the answer's lengths contradict each other"
+        seen = seen.__cause__ or seen.__context__
+    return f"unexpected {type(error).__name__}"
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS 1.2 or later, certificate and name checked. Raises SettingError for a bad ``ca_file``."""
+    # Built by hand: the ready-made contexts obey SSLKEYLOGFILE and would write session keys down.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_verify_locations(ca_file or DEFAULT_CA_BUNDLE_PATH)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingError(
+            f"certificate authorities {ca_file}: {told(error)}; give a file in PEM form"
+        ) from error
+    return context

@@ -1,0 +1,91 @@
+"""A decision as JSON and back: the body that a decision's row points at. Lossless for what later
+steps read (verdict, reasons, benefit, cost, remaining); question and trace are kept to be read."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from payer_gateway.domain.cost import Cost
+from payer_gateway.domain.eligibility import RULESET, Decision, Question, Snapshot
+from payer_gateway.domain.money import Money
+from payer_gateway.domain.plan import Plan
+from payer_gateway.domain.reasons import Code, Reason, Verdict
+from payer_gateway.mapping.canonical import canonical_json, parse_json
+
+
+def plain(value: Any) -> Any:
+    """Domain values as JSON values: dates ISO 8601, money ``{value: "420.00", currency}``."""
+    if isinstance(value, Money):
+        return {"value": str(value.amount), "currency": value.currency}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {_key(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    return value
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, tuple):
+        return "/".join(str(part) for part in key)
+    return str(key)
+
+
+def input_digest(question: Question | None, plan: Plan | None, known: Snapshot | None) -> str:
+    """One hash over all that went into the decision: the same digest must give the same answer."""
+    inputs = {
+        "ruleset": RULESET,
+        "question": plain(question),
+        "plan": plan.digest if plan else None,
+        "known": plain(known),
+    }
+    return hashlib.sha256(canonical_json(inputs)).hexdigest()
+
+
+def encode(decision: Decision, question: Question | None, known: Snapshot | None) -> bytes:
+    document = plain(decision)
+    document["reasons"] = [
+        {**plain(reason), "sentence": reason.sentence} for reason in decision.reasons
+    ]
+    document["question"] = plain(question)
+    document["known"] = plain(known)
+    return canonical_json(document)
+
+
+def decode(body: bytes) -> Decision:
+    """The decision as it was stored; its trace stays in the body."""
+    document: Any = parse_json(body)
+    cost = document["cost"]
+    return Decision(
+        verdict=Verdict(document["verdict"]),
+        reasons=tuple(Reason(Code(r["code"]), r["rule"], r["fields"]) for r in document["reasons"]),
+        benefit=document["benefit"],
+        service_type=document["service_type"],
+        auth_required=document["auth_required"],
+        cost=Cost(*(_money(cost[k]) for k in ("allowed", "member", "plan"))) if cost else None,
+        remaining={int(k): v for k, v in document["remaining"].items()},
+        eligible_from=(
+            date.fromisoformat(document["eligible_from"]) if document["eligible_from"] else None
+        ),
+        notes=tuple(document["notes"]),
+        trace=(),
+    )
+
+
+def _money(value: Mapping[str, str]) -> Money:
+    return Money(Decimal(value["value"]), value["currency"])
+
+
+def restated(decision: Decision, verdict: Verdict, reasons: tuple[Reason, ...]) -> Decision:
+    """The same decision with another verdict: what a person decided on top of it."""
+    return dataclasses.replace(decision, verdict=verdict, reasons=reasons)

@@ -1,0 +1,134 @@
+"""The facts of people, organizations and policies in one claim; see ``facts.py``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from payer_gateway.domain.claim import CLAIM_SYSTEM
+from payer_gateway.domain.consultation import (
+    Address,
+    Coverage,
+    Identifier,
+    Name,
+    Organization,
+    Patient,
+    Period,
+    Practitioner,
+)
+
+Facts = dict[str, object]
+
+NPI = "http://hl7.org/fhir/sid/us-npi"
+EIN = "urn:oid:2.16.840.1.113883.4.4"
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, CLAIM_SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Who is told: the insurer as the profile names it, and the zone in which its days end."""
+
+    insurer_name: str
+    insurer_identifier: Identifier
+    zone: ZoneInfo
+    is_test: bool
+
+
+class Names:
+    """Ids and bundle-local addresses that depend on the claim and a part in it, nothing else."""
+
+    def __init__(self, claim_id: str) -> None:
+        self._base = uuid.uuid5(_NAMESPACE, claim_id)
+
+    def named(self, part: str, **facts: object) -> Facts:
+        own = uuid.uuid5(self._base, part)
+        return {"id": str(own), "url": own.urn, **facts}
+
+    def url(self, part: str) -> str:
+        return uuid.uuid5(self._base, part).urn
+
+
+def patient_facts(names: Names, p: Patient, language: str | None) -> Facts:
+    return names.named(
+        "patient",
+        identifiers=list(p.identifiers),
+        name=_name(p.name),
+        phonetic_names=[_name(p.phonetic)] if p.phonetic else [],
+        sex=p.sex,
+        birth_date=p.birth_date,
+        address=_address(p.address) if p.address else None,
+        language=language,
+    )
+
+
+def _name(name: Name) -> Facts:
+    return {"family": name.family, "given": list(name.given)}
+
+
+def _address(a: Address) -> Facts:
+    return {
+        "line": list(a.line),
+        "city": a.city,
+        "state": a.state,
+        "postal_code": a.postal_code,
+        "country": a.country,
+    }
+
+
+def coverage_facts(names: Names, part: str, coverage: Coverage, insurer: str) -> Facts:
+    subscriber = coverage.subscriber
+    return names.named(
+        f"coverage/{part}",
+        is_focal=part == "focal",
+        order=coverage.order,
+        status=coverage.status,
+        plan=coverage.plan,
+        member_id=coverage.member_id,
+        relationship=coverage.relationship,
+        is_subscriber=coverage.relationship == "self",
+        subscriber_name=(
+            " ".join((*subscriber.given, subscriber.family)) if subscriber is not None else None
+        ),
+        starts=_period(coverage.period)[0],
+        ends=_period(coverage.period)[1],
+        network=coverage.network,
+        insurer_url=names.url(insurer),
+    )
+
+
+def _period(period: Period | None) -> tuple[date | datetime | None, date | datetime | None]:
+    return (period.start, period.end) if period else (None, None)
+
+
+def insurer_facts(names: Names, teller: Teller) -> Facts:
+    return organization_facts(
+        names, "insurer", "insurer", teller.insurer_name, (teller.insurer_identifier,)
+    )
+
+
+def provider_facts(names: Names, o: Organization) -> Facts:
+    tin = (Identifier(EIN, o.tin),) if o.tin else ()
+    return organization_facts(names, "provider", "provider", o.name, (*_numbers(o), *tin))
+
+
+def organization_facts(
+    names: Names, part: str, role: str, name: str, identifiers: Iterable[Identifier]
+) -> Facts:
+    return names.named(part, role=role, name=name, identifiers=list(identifiers))
+
+
+def _numbers(who: Practitioner | Organization) -> list[Identifier]:
+    npi = [Identifier(NPI, who.npi)] if who.npi else []
+    return [*npi, *(i for i in who.identifiers if i not in npi)]
+
+
+def person_facts(names: Names, part: str, p: Practitioner) -> Facts:
+    return names.named(
+        f"practitioner/{part}",
+        identifiers=_numbers(p),
+        name=_name(p.name),
+        specialty=p.taxonomy,
+    )

@@ -1,0 +1,92 @@
+"""Careful hands for JSON from outside: any value in, something of a known type out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from payer_gateway.domain.consultation import Period
+from payer_gateway.domain.money import Money
+
+MAX_TEXT = 300
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def said(value: object) -> str:
+    """A text without control characters, cut to 300; empty for anything that is no text."""
+    if not isinstance(value, str):
+        return ""
+    clean = "".join(c if c.isprintable() else " " for c in value[: 2 * MAX_TEXT])
+    return clean.strip()[:MAX_TEXT].encode("utf-8", "replace").decode()
+
+
+def named(value: object) -> str | None:
+    """A number or name that must be kept whole: None when it is no text, or cannot be kept."""
+    clean = said(value)
+    return clean if clean and clean == value else None
+
+
+def codes_of(concept: object) -> list[str]:
+    """The codes of a CodeableConcept as ``system|code`` (a bare code without a system)."""
+    found = []
+    for coding in map(as_object, as_list(as_object(concept).get("coding"))[:20]):
+        code, system = said(coding.get("code")), said(coding.get("system"))
+        if code:
+            found.append(f"{system}|{code}" if system else code)
+    return found
+
+
+def bare_codes_of(concept: object) -> list[str]:
+    return [said(as_object(c).get("code")) for c in as_list(as_object(concept).get("coding"))[:20]]
+
+
+def identifier_of(value: object) -> str | None:
+    identifier = as_object(value)
+    system, number = named(identifier.get("system")), named(identifier.get("value"))
+    if number is None:
+        return None
+    return f"{system}|{number}" if system else number
+
+
+def money_of(value: object) -> Money:
+    """A FHIR Money. Raises ValueError saying what is wrong with it."""
+    held = as_object(value)
+    amount, currency = held.get("value"), held.get("currency")
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
+        raise ValueError("the amount is no number")
+    if not isinstance(currency, str):
+        raise ValueError("the amount has no currency")
+    exact = Decimal(amount)
+    if not exact.is_finite() or abs(exact.adjusted()) > 15:
+        raise ValueError("the amount is out of any range")
+    try:
+        return Money(exact, currency)
+    except (ValueError, ArithmeticError):
+        raise ValueError("the amount does not fit its currency") from None
+
+
+def period_of(value: object) -> Period | None:
+    """A FHIR Period; a side that is no day or instant is left open."""
+    held = as_object(value)
+    start, end = _moment(held.get("start")), _moment(held.get("end"))
+    return None if start is None and end is None else Period(start, end)
+
+
+def _moment(value: object) -> date | datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        if len(value) == 10:
+            return date.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

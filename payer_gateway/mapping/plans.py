@@ -1,0 +1,260 @@
+"""Plans: benefit files under ``mappings/plans/<name>/vN.yaml``, checked and frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import fastjsonschema
+
+from payer_gateway.domain.errors import MappingError
+from payer_gateway.domain.money import MINOR_DIGITS
+from payer_gateway.domain.plan import Benefit, CostShare, Limit, Plan
+from payer_gateway.mapping.canonical import canonical_json, shorten
+from payer_gateway.mapping.yamlfile import load_yaml
+
+_VERSION = re.compile(r"v([1-9][0-9]{0,5})\.yaml")
+# An operation in question is the narrower ground: it is asked for before the diagnosis alone.
+_DEFAULT_ORDER = ("complex_surgery", "oncology")
+
+
+class PlanShelf:
+    """All plans of one mappings folder.
+
+    A version is frozen: a file is read once per shelf, and what changes a plan is a new vN.yaml,
+    which is seen at once.
+    """
+
+    def __init__(self, mappings: Path) -> None:
+        self._folder = mappings / "plans"
+        self._read: dict[tuple[str, int], Plan] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all plans as their folders spell them (lower case)."""
+        if not self._folder.is_dir():
+            return ()
+        return tuple(sorted(f.name for f in self._folder.iterdir() if _versions(f)))
+
+    def plan(self, name: str) -> Plan:
+        """The highest version of the plan; upper and lower case are alike.
+
+        Raises MappingError when there is no such plan or its file is wrong.
+        """
+        known = self.names()
+        # The name comes from outside: it is looked for among the folders, never joined to a path.
+        wanted = name.strip().lower()
+        if wanted not in known:
+            raise MappingError(
+                f"no plan is named {shorten(name)!r}; write one of {', '.join(known) or '(none)'},"
+                f" or add {self._folder}/<name>/v1.yaml"
+            )
+        version = max(_versions(self._folder / wanted))
+        if (wanted, version) not in self._read:
+            self._read[wanted, version] = self._load(wanted, version)
+        return self._read[wanted, version]
+
+    def _load(self, name: str, version: int) -> Plan:
+        path = self._path(name, version)
+        resolved = self._resolved(name, version, ())
+        _check(path, resolved)
+        digest = hashlib.sha256(canonical_json(resolved)).hexdigest()
+        return _Reader(path, resolved).plan(name.upper(), version, digest)
+
+    def _path(self, name: str, version: int) -> Path:
+        return self._folder / name / f"v{version}.yaml"
+
+    def _resolved(self, name: str, version: int, heirs: tuple[str, ...]) -> dict[str, Any]:
+        """The file with what it inherits: a top-level key of its own replaces the whole key."""
+        path = self._path(name, version)
+        own = load_yaml(path)
+        if "inherit" not in own:
+            return own
+        asked = own.pop("inherit")
+        match = re.fullmatch(r"(\S+)/v([1-9][0-9]{0,5})", asked) if isinstance(asked, str) else None
+        if match is None:
+            raise _wrong(path, "inherit", asked, "write a plan and its version: <plan>/v1")
+        parent, parent_version = match[1].lower(), int(match[2])
+        if parent not in self.names() or parent_version not in _versions(self._folder / parent):
+            known = ", ".join(self.names())
+            raise _wrong(path, "inherit", asked, f"no such file; plans known here: {known}")
+        here = f"{name}/v{version}"
+        if f"{parent}/v{parent_version}" in (*heirs, here):
+            raise _wrong(path, "inherit", asked, "plans inherit in a circle; take one out")
+        return {**self._resolved(parent, parent_version, (*heirs, here)), **own}
+
+
+def _versions(folder: Path) -> tuple[int, ...]:
+    if not folder.is_dir():
+        return ()
+    matches = (_VERSION.fullmatch(file.name) for file in folder.iterdir())
+    return tuple(int(m[1]) for m in matches if m)
+
+
+def _wrong(path: Path, key: str, value: object, cure: str) -> MappingError:
+    shown = shorten(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return MappingError(f"{path}: {key}: {shown!r}: {cure}")
+
+
+@cache
+def _schema() -> Callable[[object], object]:
+    text = (files("payer_gateway.mapping") / "schemas" / "plan.schema.json").read_text("utf-8")
+    checked: Callable[[object], object] = fastjsonschema.compile(json.loads(text))
+    return checked
+
+
+def _check(path: Path, resolved: dict[str, Any]) -> None:
+    """Raise MappingError with file, key, value and cure for the first thing the schema refuses."""
+    try:
+        _schema()(resolved)
+    except fastjsonschema.JsonSchemaValueException as error:
+        key = ".".join(str(step) for step in error.path[1:])
+        raise _wrong(path, key or "(top)", error.value, _cure(error)) from None
+
+
+def _cure(error: Any) -> str:
+    """What to do about one broken rule of the schema."""
+    rule, asked, definition = error.rule, error.rule_definition, error.definition
+    if rule == "additionalProperties":
+        known = sorted(definition.get("properties", {}))
+        extra = ", ".join(sorted(set(error.value) - set(known)))
+        if "title" in definition:  # the file as a whole, whose inherit is gone by now
+            known = ["inherit", *known]
+        return f"remove {extra}; known here: {', '.join(known)}"
+    if rule == "required":
+        missing = ", ".join(key for key in asked if key not in error.value)
+        return f"add {missing}"
+    if rule == "enum":
+        return f"write {' or '.join(asked)}"
+    if rule == "pattern":
+        return f"write text of the form {asked}"
+    if rule == "type":
+        kinds = {"object": "'key: value' lines", "array": "a list", "string": "one value"}
+        return f"write {kinds.get(asked, asked)}"
+    if rule == "anyOf":
+        return "write calendar, or {starts: 'MM-DD'}"
+    if rule == "uniqueItems":
+        return "write each entry once"
+    if rule == "propertyNames":
+        return f"name a benefit in the form {definition['propertyNames']['pattern']}"
+    return f"keep to {rule}: {asked}"
+
+
+class _Reader:
+    """Reads values that the schema has let through; checks what a schema cannot say."""
+
+    def __init__(self, path: Path, keys: Mapping[str, Any]) -> None:
+        self._path, self._keys = path, keys
+
+    def plan(self, name: str, version: int, digest: str) -> Plan:
+        keys = self._keys
+        self._currency = keys["currency"]
+        if self._currency not in MINOR_DIGITS:
+            raise self._bad("currency", self._currency, "write a currency of ISO 4217, such as USD")
+        benefits = {n: self._benefit(n, b) for n, b in keys["benefits"].items()}
+        independence = keys.get("independence", {})
+        borders = keys.get("cross_border")
+        return Plan(
+            name=name,
+            version=version,
+            digest=digest,
+            currency=self._currency,
+            zone=self._zone(keys["timezone"]),
+            year_starts=self._year(keys["year"]),
+            benefits=benefits,
+            benefit_order=self._order(benefits),
+            limits=tuple(self._limit(n, each) for n, each in enumerate(keys.get("limits", []))),
+            cost={tier: self._share(tier, each) for tier, each in keys.get("cost", {}).items()},
+            same_npi_denied=independence.get("same_npi") == "deny",
+            same_organization_denied=independence.get("same_tin_group") == "deny",
+            must_precede_surgery=keys.get("must_precede_surgery") == "true",
+            excluded_diagnoses=tuple(keys.get("excluded_diagnoses", ())),
+            cross_border_allowed=None if borders is None else tuple(borders["allowed"]),
+            waiting_period_days=int(keys.get("waiting_period_days", "0")),
+        )
+
+    def _bad(self, key: str, value: object, cure: str) -> MappingError:
+        return _wrong(self._path, key, value, cure)
+
+    def _zone(self, name: str) -> ZoneInfo:
+        try:
+            return ZoneInfo(name)
+        except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError
+            cure = "write a zone of the IANA database, such as America/New_York"
+            raise self._bad("timezone", name, cure) from None
+
+    def _year(self, year: Any) -> tuple[int, int]:
+        if year == "calendar":
+            return 1, 1
+        month, day = (int(part) for part in year["starts"].split("-"))
+        try:
+            date(2025, month, day)  # no leap year: a benefit year must be able to start every year
+        except ValueError:
+            cure = "write a month and day that every year has, such as 04-01"
+            raise self._bad("year.starts", year["starts"], cure) from None
+        return month, day
+
+    def _benefit(self, name: str, keys: Mapping[str, Any]) -> Benefit:
+        return Benefit(
+            name=name,
+            categories=tuple(keys["categories"]),
+            modes=tuple(keys["modes"]),
+            coe_required=keys.get("coe_required") == "true",
+            auth=frozenset(keys.get("auth", {})),
+        )
+
+    def _order(self, benefits: Mapping[str, Benefit]) -> tuple[str, ...]:
+        asked = self._keys.get("benefit_order", [n for n in _DEFAULT_ORDER if n in benefits])
+        for name in asked:
+            if name not in benefits:
+                cure = f"name benefits of this plan: {', '.join(benefits)}"
+                raise self._bad("benefit_order", name, cure)
+        return (*asked, *(name for name in benefits if name not in asked))
+
+    def _limit(self, n: int, keys: Mapping[str, Any]) -> Limit:
+        key = f"limits.{n}"
+        if keys["unit"] == "amount":
+            if "max" not in keys or {"max_second", "max_third"} & keys.keys():
+                raise self._bad(key, dict(keys), "write max, and no other, for the unit amount")
+            maximum = self._amount(f"{key}.max", keys["max"])
+            return Limit("amount", keys["per"], None, None, maximum)
+        if "max" in keys or not {"max_second", "max_third"} & keys.keys():
+            cure = "write max_second, max_third or both, for the unit opinion"
+            raise self._bad(key, dict(keys), cure)
+        second, third = (
+            int(keys[each]) if each in keys else None for each in ("max_second", "max_third")
+        )
+        return Limit("opinion", keys["per"], second, third, None)
+
+    def _share(self, tier: str, keys: Mapping[str, Any]) -> CostShare:
+        def amount(name: str, otherwise: str) -> Decimal:
+            return self._amount(f"cost.{tier}.{name}", keys.get(name, otherwise))
+
+        percent = Decimal(keys.get("coinsurance_pct", "0"))
+        if percent > 100:
+            key = f"cost.{tier}.coinsurance_pct"
+            raise self._bad(key, keys["coinsurance_pct"], "write a percentage from 0 to 100")
+        copay = keys.get("copay", "0")
+        applies = keys.get("deductible_applies", "true" if "deductible" in keys else "false")
+        return CostShare(
+            copay=amount("copay", copay),
+            telemedicine_copay=amount("telemedicine_copay", copay),
+            deductible=amount("deductible", "0"),
+            deductible_applies=applies == "true",
+            coinsurance_pct=percent,
+        )
+
+    def _amount(self, key: str, text: str) -> Decimal:
+        amount, digits = Decimal(text), MINOR_DIGITS[self._currency]
+        if amount != round(amount, digits):
+            cure = f"write at most {digits} digits after the point; {self._currency} has no more"
+            raise self._bad(key, text, cure)
+        return amount

@@ -1,0 +1,323 @@
+"""Insurer profiles: one frozen version of one insurer's mapping file, dialect included, as values.
+
+``Shelf`` is the folder ``mappings/``; a ``Profile`` is what the rest of the house asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from payer_gateway.domain.claim import Use
+from payer_gateway.domain.consultation import Identifier, Service
+from payer_gateway.domain.errors import MappingError
+from payer_gateway.domain.money import Money
+from payer_gateway.domain.submission import OutcomeClass
+from payer_gateway.mapping.canonical import canonical_json
+from payer_gateway.mapping.facts_people import Teller
+from payer_gateway.mapping.grammar import CodeTable
+from payer_gateway.mapping.profile_file import (
+    Document,
+    check_dialect_file,
+    check_insurer_file,
+    dialect_names,
+    file_label,
+    resolve,
+)
+from payer_gateway.mapping.speech import Speech, speech
+from payer_gateway.mapping.yamlfile import load_yaml
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How this insurer is reached and treated. ``inquire`` and ``answer`` are searches with
+    ``{identifier}`` in them, None when the insurer cannot be asked. Times are seconds."""
+
+    submit_path: str
+    inquire: str | None
+    answer: str | None
+    idempotency_header: str | None
+    conditional_create: bool
+    timeout_s: int
+    settle_s: int
+    key_after_reject: Literal["new", "same"]
+    retry_after_s: tuple[int, ...]
+    max_inflight: int
+    rate_per_s: Decimal | None
+    calling_hours: tuple[str, str] | None  # "08:00", "18:00" in the insurer's zone
+    adjudication_poll_s: int
+    filing_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One version of one insurer's mapping. ``digest`` covers all that it means."""
+
+    name: str
+    version: int
+    digest: str
+    stage: Literal["test", "live"]
+    aliases: tuple[str, ...]
+    use_from: date
+    payer_name: str
+    payer_identifier: Identifier
+    zone: ZoneInfo
+    delivery: Delivery
+    codes: Mapping[str, CodeTable] = field(repr=False)
+    fees: Mapping[str, Money]
+    status_overrides: Mapping[int, OutcomeClass]
+    speeches: Mapping[Use, Speech] = field(repr=False)
+    file: str
+    _resolved: Document = field(repr=False)
+
+    @property
+    def teller(self) -> Teller:
+        return Teller(self.payer_name, self.payer_identifier, self.zone, self.stage == "test")
+
+    def agreed_fee(self, services: Iterable[Service]) -> Money | None:
+        """What the insurer has agreed to allow for all of these; None unless every one of them has
+        a fee in its own currency."""
+        total: Money | None = None
+        for service in services:
+            fee = self.fees.get(service.code)
+            if fee is None or fee.currency != service.unit_price.currency:
+                return None
+            line = fee.times(service.quantity)
+            total = line if total is None else total + line
+        return total
+
+    def resolved(self) -> Document:
+        """All that the short file means, as JSON-able values (amounts as Decimal)."""
+        return {**self._resolved, "digest": self.digest}
+
+
+class Shelf:
+    """The mapping files of one folder. Each version is read once: a released file never changes."""
+
+    def __init__(self, mappings: Path) -> None:
+        self._mappings = mappings
+        self._insurers = mappings / "insurers"
+        self._read: dict[tuple[str, int], Profile] = {}
+        self._versions: dict[str, tuple[tuple[date, int], ...]] = {}
+        self._aliases: dict[str, str] | None = None
+
+    def names(self) -> list[str]:
+        """Every insurer with at least one version."""
+        return sorted({path.parent.name for path in self._insurers.glob("*/v*.yaml")})
+
+    def versions(self, name: str) -> list[int]:
+        return [number for _, number in sorted(self._dated(name), key=lambda each: each[1])]
+
+    def find(self, name_or_alias: str) -> str:
+        """The insurer's name for its name or an alias, case apart. Raises MappingError."""
+        if self._aliases is None:
+            self._aliases = self._read_aliases()
+        found = self._aliases.get(name_or_alias.strip().casefold())
+        if found is None:
+            raise MappingError(
+                f"no insurer is called {name_or_alias!r} (known: {', '.join(self.names())});"
+                " add mappings/insurers/<name>/v1.yaml or an alias"
+            )
+        return found
+
+    def _read_aliases(self) -> dict[str, str]:
+        known: dict[str, str] = {}
+        for name in self.names():
+            newest = self.profile(name)
+            for each in (name, *newest.aliases):
+                other = known.setdefault(each.strip().casefold(), name)
+                if other != name:
+                    raise MappingError(
+                        f"{newest.file}: aliases: {each!r} already means {other}; remove it"
+                    )
+        return known
+
+    def profile(self, name: str, on: date | None = None) -> Profile:
+        """The highest version in use on that day (the highest of all without a day)."""
+        usable = [number for day, number in self._dated(name) if on is None or day <= on]
+        if not usable:
+            raise MappingError(
+                f"mappings/insurers/{name}: no version is in use on {on}; add one with an earlier"
+                " use_from"
+            )
+        return self.version(name, max(usable))
+
+    def version(self, name: str, number: int) -> Profile:
+        key = (name, number)
+        if key not in self._read:
+            self._read[key] = self._load(name, number)
+        return self._read[key]
+
+    def document(self, path: Path) -> Document:
+        """One file as it stands there; the only place where this class reads the disk."""
+        return load_yaml(path)
+
+    def _dated(self, name: str) -> tuple[tuple[date, int], ...]:
+        """(in use from, version) of every version, read once."""
+        if name not in self._versions:
+            numbers = []
+            for path in (self._insurers / name).glob("v*.yaml"):
+                match = re.fullmatch(r"v([1-9][0-9]{0,3})", path.stem)
+                if match is None:
+                    raise MappingError(f"{self._label(path)}: name it v1.yaml, v2.yaml, …")
+                numbers.append(int(match[1]))
+            if not numbers:
+                raise MappingError(
+                    f"no insurer is called {name!r} (known: {', '.join(self.names())});"
+                    f" add mappings/insurers/{name}/v1.yaml"
+                )
+            self._versions[name] = tuple((self.version(name, n).use_from, n) for n in numbers)
+        return self._versions[name]
+
+    def _label(self, path: Path) -> str:
+        return file_label(path, self._mappings)
+
+    def _load(self, name: str, number: int) -> Profile:
+        path = self._insurers / name / f"v{number}.yaml"
+        where = self._label(path)
+        document = self.document(path)
+        check_insurer_file(document, where, name, number)
+        uses: dict[Use, Document] = {}
+        dialects: dict[str, Document] = {}
+        for use, dialect_name in dialect_names(document).items():
+            if dialect_name not in dialects:
+                dialect_path = self._mappings / "dialects" / f"{dialect_name}.yaml"
+                dialect = self.document(dialect_path)
+                check_dialect_file(dialect, self._label(dialect_path), dialect_name)
+                dialects[dialect_name] = resolve(document, dialect, where)
+            uses[use] = dialects[dialect_name]
+        return _profile(document, where, uses)
+
+
+def _profile(document: Document, where: str, uses: Mapping[Use, Document]) -> Profile:
+    delivery = _delivery(document["delivery"], where)
+    zone = _zone(document["zone"], where)
+    fees = {
+        service: _fee(text, f"{where}: fees.{service}")
+        for service, text in document.get("fees", {}).items()
+    }
+    payer = document["payer"]
+    speeches: dict[str, Speech] = {}
+    for each in uses.values():
+        if each["dialect"] not in speeches:
+            speeches[each["dialect"]] = speech(each, where)
+    resolved: Document = {
+        "profile": document["profile"],
+        "version": int(document["version"]),
+        "stage": document["stage"],
+        "aliases": document["aliases"],
+        "use_from": document["use_from"],
+        "changes": document["changes"],
+        "payer": payer,
+        "zone": document["zone"],
+        "delivery": _delivery_json(delivery),
+        "codes": uses[Use.CLAIM]["codes"],
+        "fees": {
+            service: {"value": fee.amount, "currency": fee.currency}
+            for service, fee in fees.items()
+        },
+        "statuses": document.get("statuses", {}),
+        "uses": {use.value: each for use, each in uses.items()},
+    }
+    return Profile(
+        name=document["profile"],
+        version=int(document["version"]),
+        digest=hashlib.sha256(canonical_json(resolved)).hexdigest(),
+        stage=document["stage"],
+        aliases=tuple(document["aliases"]),
+        use_from=_day(document["use_from"], f"{where}: use_from"),
+        payer_name=payer["name"],
+        payer_identifier=Identifier(payer["identifier"]["system"], payer["identifier"]["value"]),
+        zone=zone,
+        delivery=delivery,
+        codes=speeches[uses[Use.CLAIM]["dialect"]].codes,
+        fees=fees,
+        status_overrides={
+            int(status): OutcomeClass(text) for status, text in resolved["statuses"].items()
+        },
+        speeches={use: speeches[each["dialect"]] for use, each in uses.items()},
+        file=where,
+        _resolved=resolved,
+    )
+
+
+def _delivery(d: Document, where: str) -> Delivery:
+    hours = _none(d["calling_hours"])
+    delivery = Delivery(
+        submit_path=d["submit"],
+        inquire=_none(d["inquire"]),
+        answer=_none(d["answer"]),
+        idempotency_header=_none(d["idempotency_header"]),
+        conditional_create=d["conditional_create"] == "yes",
+        timeout_s=_seconds(d["timeout"]),
+        settle_s=_seconds(d["settle"]),
+        key_after_reject=d["key_after_reject"],
+        retry_after_s=tuple(_seconds(each) for each in d["retry_after"]),
+        max_inflight=int(d["max_inflight"]),
+        rate_per_s=_rate(d["rate"]),
+        calling_hours=None if hours is None else (hours[:5], hours[6:]),
+        adjudication_poll_s=_seconds(d["adjudication_poll"]),
+        filing_days=int(d["filing_days"]),
+    )
+    if delivery.settle_s <= delivery.timeout_s:
+        raise MappingError(
+            f"{where}: delivery.settle: write more than the timeout; the insurer may still book"
+        )
+    return delivery
+
+
+def _delivery_json(delivery: Delivery) -> Document:
+    hours = delivery.calling_hours
+    return {
+        **{name: getattr(delivery, name) for name in Delivery.__slots__},
+        "retry_after_s": list(delivery.retry_after_s),
+        "calling_hours": None if hours is None else "-".join(hours),
+    }
+
+
+def _none(text: str) -> str | None:
+    return None if text == "none" else text
+
+
+def _seconds(text: str) -> int:
+    return int(text[:-1]) * _SECONDS[text[-1]]
+
+
+def _rate(text: str) -> Decimal | None:
+    if text == "none":
+        return None
+    number, _, unit = text.partition("/")
+    return Decimal(number) / _SECONDS[unit]
+
+
+def _zone(text: str, where: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise MappingError(
+            f"{where}: zone: {text!r} is no time zone; write one such as America/New_York"
+        ) from None
+
+
+def _day(text: str, where: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise MappingError(f"{where}: {text!r} is no day; write YYYY-MM-DD") from None
+
+
+def _fee(text: str, where: str) -> Money:
+    amount, currency = text.split(" ")
+    try:
+        return Money(Decimal(amount), currency)
+    except ValueError as error:
+        raise MappingError(f"{where}: {error}; write it as 420.00 USD") from None

@@ -1,0 +1,194 @@
+"""Is an insurer's file right? Its codes are all there and every golden case still holds.
+
+``mapping check`` prints what this returns; an empty list is a clean file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from payer_gateway.domain.errors import MappingError
+from payer_gateway.mapping.bundle import render
+from payer_gateway.mapping.bundle_check import own_checks
+from payer_gateway.mapping.canonical import canonical_json, parse_json
+from payer_gateway.mapping.goldens import (
+    Case,
+    ReplyCase,
+    load_cases,
+    load_replies,
+    reading_json,
+    reply_folders,
+    write_goldens,
+)
+from payer_gateway.mapping.profile import Profile, Shelf
+from payer_gateway.mapping.replies import match_rule
+from payer_gateway.mapping.speech import uncovered_codes
+
+__all__ = ["Goldens", "check", "check_profile", "load_goldens", "write_goldens"]
+MAX_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Goldens:
+    cases: tuple[Case, ...]
+    shared_replies: tuple[ReplyCase, ...]  # of the profile's dialects
+    own_replies: tuple[ReplyCase, ...]
+
+
+def check(shelf: Shelf, name: str, fixtures: Path) -> list[str]:
+    """Everything wrong with the insurer's files and goldens, in words; [] when nothing is."""
+    problems: list[str] = []
+    try:
+        profiles = [shelf.version(name, number) for number in shelf.versions(name)]
+        shelf.find(name)
+    except MappingError as error:
+        return [str(error)]
+    for earlier, later in zip(profiles, profiles[1:], strict=False):
+        if later.use_from <= earlier.use_from:
+            problems.append(
+                f"{later.file}: use_from: write a day after {earlier.use_from}, from which"
+                f" version {earlier.version} is used"
+            )
+    for profile in profiles:
+        try:
+            goldens = load_goldens(profile, fixtures)
+        except MappingError as error:
+            problems.append(str(error))
+            continue
+        problems += check_profile(profile, goldens)
+    return problems
+
+
+def load_goldens(profile: Profile, fixtures: Path) -> Goldens:
+    folder = fixtures / profile.name / f"v{profile.version}"
+    *shared, own = reply_folders(profile, fixtures)
+    cases = load_cases(folder)
+    if not cases:
+        raise MappingError(f"{folder}: add a golden case: a folder with consultation.json")
+    return Goldens(
+        cases, tuple(reply for place in shared for reply in load_replies(place)), load_replies(own)
+    )
+
+
+def check_profile(profile: Profile, goldens: Goldens) -> list[str]:
+    """One version against its goldens."""
+    problems = [
+        f"{profile.file}: {problem}"
+        for speech in dict.fromkeys(profile.speeches.values())
+        for problem in uncovered_codes(speech.codes)
+    ]
+    for case in goldens.cases:
+        problems += _case_problems(profile, case)
+    for reply in (*goldens.shared_replies, *goldens.own_replies):
+        problems += _reply_problems(profile, reply)
+    problems += _idle(profile, goldens)
+    return problems
+
+
+def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
+    where = f"{case.folder.parent.parent.name}/{case.folder.name}"
+    called = case.coverage.insurer.strip().casefold()
+    if called not in {each.strip().casefold() for each in (profile.name, *profile.aliases)}:
+        yield f"{where}: its coverage names {case.coverage.insurer!r}; add that to aliases"
+    fee = profile.agreed_fee(case.consultation.services)
+    if (None if fee is None else str(fee)) != case.agreed_fee:
+        yield f"{where}: agreed fee: expected {case.agreed_fee}, got {fee}"
+    for use, claim in case.claims.items():
+        try:
+            bundle = render(profile, case.consultation, case.coverage, claim, case.decision)
+            body = canonical_json(bundle)
+        except MappingError as error:
+            yield f"{where}: {use}: {error}"
+            continue
+        if body != case.bundles[use]:
+            yield from _differences(f"{where}: {use}", parse_json(case.bundles[use]), bundle)
+        yield from (f"{where}: {use}: {problem}" for problem in own_checks(bundle))
+
+
+def _reply_problems(profile: Profile, case: ReplyCase) -> Iterator[str]:
+    got = reading_json(case.read(profile))
+    if got != case.expected:
+        yield from _differences(f"{case.file.parent.name}/{case.file.name}", case.expected, got)
+
+
+def _idle(profile: Profile, goldens: Goldens) -> Iterator[str]:
+    """What no golden exercises: it could be wrong and nobody would know."""
+    every = (*goldens.shared_replies, *goldens.own_replies)
+    for use, speech in profile.speeches.items():
+        used = {
+            match_rule(speech, case.reply.status, _document(case.reply.body))
+            for case in every
+            if case.kind == "submit" and case.use is use and 200 <= case.reply.status < 300
+        }
+        for number, rule in enumerate(speech.rules):
+            if number not in used and not _other_use_has(profile, number, every):
+                yield f"{profile.file}: responses[{number}] ({rule.then}): add a golden reply"
+    named = {case.coverage.insurer.strip().casefold() for case in goldens.cases}
+    for alias in profile.aliases:
+        if alias.strip().casefold() not in named:
+            yield f"{profile.file}: aliases: {alias!r}: add a golden case that says so"
+    for status in profile.status_overrides:
+        if all(case.reply.status != status for case in goldens.own_replies):
+            yield f"{profile.file}: statuses.{status}: add a golden reply with it"
+    served = {
+        service.code
+        for case in goldens.cases
+        if case.agreed_fee is not None
+        for service in case.consultation.services
+    }
+    for service in profile.fees:
+        if service not in served:
+            yield f"{profile.file}: fees.{service}: add a golden case with an agreed_fee"
+
+
+def _other_use_has(profile: Profile, number: int, every: Sequence[ReplyCase]) -> bool:
+    """Both uses may share one dialect, and then its golden replies too."""
+    speeches = set(map(id, profile.speeches.values()))
+    if len(speeches) > 1:
+        return False
+    speech = next(iter(profile.speeches.values()))
+    return any(
+        match_rule(speech, case.reply.status, _document(case.reply.body)) == number
+        for case in every
+        if case.kind == "submit" and 200 <= case.reply.status < 300
+    )
+
+
+def _document(body: bytes) -> object:
+    try:
+        return parse_json(body)
+    except ValueError:
+        return None
+
+
+def _differences(where: str, expected: object, got: object) -> list[str]:
+    found = list(_differ("", expected, got))
+    more = len(found) - MAX_DIFFERENCES
+    shown = [f"{where}: {line}" for line in found[:MAX_DIFFERENCES]]
+    return [*shown, f"{where}: and {more} more"] if more > 0 else shown
+
+
+def _differ(path: str, expected: object, got: object) -> Iterator[str]:
+    if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        for key in sorted({*expected, *got}):
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in got:
+                yield f"{inner}: expected {_show(expected[key])}, got nothing"
+            elif key not in expected:
+                yield f"{inner}: expected nothing, got {_show(got[key])}"
+            else:
+                yield from _differ(inner, expected[key], got[key])
+    elif isinstance(expected, list) and isinstance(got, list):
+        if len(expected) != len(got):
+            yield f"{path}: expected {len(expected)} entries, got {len(got)}"
+        for n, (one, other) in enumerate(zip(expected, got, strict=False)):
+            yield from _differ(f"{path}[{n}]", one, other)
+    elif _show(expected) != _show(got):
+        yield f"{path}: expected {_show(expected)}, got {_show(got)}"
+
+
+def _show(value: object) -> str:
+    text = canonical_json(value).decode()
+    return text if len(text) <= 120 else f"{text[:119]}…"

@@ -1,0 +1,149 @@
+"""Insurer and dialect files: read, held against their schema, and put together.
+
+Everything in a file is text; ``profile.py`` turns it into values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+
+from payer_gateway.domain.claim import Use
+from payer_gateway.domain.errors import MappingError
+from payer_gateway.mapping.grammar import OMIT, is_leaf, merge, normalize
+
+Document = dict[str, Any]
+# What would be an address or a secret, whatever the spelling: both belong to the environment.
+_PRIVATE = frozenset(
+    "address api_key apikey authorization base_url client_secret endpoint host key password secret"
+    " token url username".split()
+)
+
+
+def check_insurer_file(document: Document, where: str, name: str, version: int) -> None:
+    """Raise MappingError unless the file has the shape of an insurer's, and says what its path
+    says."""
+    _refuse_private(document, where, name)
+    _validate("profile", document, where)
+    for key, expected in (("profile", name), ("version", str(version))):
+        if document[key] != expected:
+            raise MappingError(f"{where}: {key}: write {expected}, as the file's path says")
+    if document["delivery"]["submit"].startswith("/"):
+        raise MappingError(f"{where}: delivery.submit: write it without the leading slash")
+
+
+def check_dialect_file(document: Document, where: str, name: str) -> None:
+    _validate("dialect", document, where)
+    if document["dialect"] != name:
+        raise MappingError(f"{where}: dialect: write {name}, as the file's name says")
+    for entry in document["bundle"]:
+        if entry["resource"] not in document["resources"]:
+            raise MappingError(f"{where}: resources: add {entry['resource']}; bundle names it")
+    for resource in document["resources"]:
+        if resource != "Bundle" and all(resource != e["resource"] for e in document["bundle"]):
+            raise MappingError(f"{where}: bundle: name {resource}, or drop its template")
+
+
+def resolve(insurer: Document, dialect: Document, where: str) -> Document:
+    """What one use of one insurer means: its dialect with its own codes and differences on top."""
+    resources = _templates(dialect["resources"])
+    own = _templates(insurer.get("resources", {}))
+    stray = sorted(set(own) - set(resources))
+    if stray:
+        raise MappingError(
+            f"{where}: resources.{stray[0]}: {dialect['dialect']} sends no such resource"
+        )
+    for resource, template in own.items():
+        _refuse_idle_omit(resources[resource], template, where, f"resources.{resource}")
+    return {
+        "dialect": dialect["dialect"],
+        "bundle": dialect["bundle"],
+        "codes": _codes(dialect["codes"], insurer["codes"]),
+        "resources": merge(resources, own),
+        "responses": dialect["responses"],
+        "adjudication": dialect["adjudication"],
+        "inquiry": dialect["inquiry"],
+    }
+
+
+def _templates(resources: Mapping[str, object]) -> dict[str, Any]:
+    return {name: normalize(template) for name, template in resources.items()}
+
+
+def _refuse_idle_omit(base: object, over: object, where: str, key: str) -> None:
+    """An ``omit`` that leaves nothing out is a misspelled element."""
+    if not isinstance(over, Mapping) or is_leaf(over):
+        return
+    for name, value in over.items():
+        inner = base.get(name) if isinstance(base, Mapping) else None
+        if value == OMIT and inner is None:
+            raise MappingError(f"{where}: {key}.{name}: there is nothing to omit; drop the line")
+        _refuse_idle_omit(inner, value, where, f"{key}.{name}")
+
+
+def _codes(base: Mapping[str, Document], own: Mapping[str, Document]) -> dict[str, Document]:
+    """The insurer's tables laid over the dialect's, entry by entry."""
+    out = dict(base)
+    for name, table in own.items():
+        before = out.get(name, {})
+        out[name] = {**before, **table, "values": {**before.get("values", {}), **table["values"]}}
+    return out
+
+
+def dialect_names(insurer: Document) -> dict[Use, str]:
+    return {use: insurer["extends"][use.value] for use in Use}
+
+
+def file_label(path: Path, mappings: Path) -> str:
+    """The path as messages name it: from the mappings folder on."""
+    return str(path.relative_to(mappings.parent)) if mappings.parent in path.parents else str(path)
+
+
+def _refuse_private(document: Document, where: str, name: str) -> None:
+    prefix = f"PAYER_GATEWAY_INSURER_{name.upper().replace('-', '_')}"
+    for part, keys in (
+        ("", document),
+        ("delivery.", document.get("delivery")),
+        ("payer.", document.get("payer")),
+    ):
+        for key in keys if isinstance(keys, Mapping) else ():
+            if key.lower().replace("-", "_") in _PRIVATE:
+                raise MappingError(
+                    f"{where}: {part}{key}: addresses and secrets stand in no file; remove it and"
+                    f" set {prefix}_URL (and {prefix}_TOKEN) in the environment"
+                )
+
+
+@cache
+def _validator(name: str) -> Callable[[object], object]:
+    text = files("payer_gateway.mapping").joinpath(f"schemas/{name}.schema.json").read_text("utf-8")
+    compiled: Callable[[object], object] = fastjsonschema.compile(json.loads(text))
+    return compiled
+
+
+def _validate(schema: str, document: Document, where: str) -> None:
+    try:
+        _validator(schema)(document)
+    except fastjsonschema.JsonSchemaValueException as error:
+        key = ".".join(str(step) for step in error.path[1:]) or "the file"
+        raise MappingError(f"{where}: {key}: {_cure(error)}") from None
+
+
+def _cure(error: Any) -> str:
+    definition, value = error.definition or {}, error.value
+    if error.rule == "required":
+        missing = [key for key in definition["required"] if key not in value]
+        return f"add {', '.join(missing)}"
+    if error.rule == "additionalProperties" and isinstance(value, Mapping):
+        known = definition.get("properties", {})
+        stray = [str(key) for key in value if key not in known]
+        if known:
+            return f"remove {', '.join(stray)}; the keys are {', '.join(known)}"
+    said = definition.get("description", str(error.message))
+    return f"{said}" + (f"; not {value!r}" if isinstance(value, str) else "")

@@ -1,0 +1,148 @@
+"""How one insurer is spoken to for one use: templates compiled, rules of answers as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from payer_gateway.domain.errors import MappingError
+from payer_gateway.domain.submission import OutcomeClass
+from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
+from payer_gateway.mapping.our_codes import OUR_CODES
+from payer_gateway.mapping.profile_file import Document
+
+AMOUNTS = ("billed", "allowed", "payable", "patient")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of entry of the Bundle: the fact it is made of, and its template."""
+
+    resource: str
+    of: tuple[str, ...]
+    fill: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way to read a 2xx answer; an empty condition matches everything."""
+
+    http: frozenset[int]
+    resource: str | None  # "none": an empty body
+    outcome: frozenset[str]
+    severity: frozenset[str]
+    issue: frozenset[str]
+    then: OutcomeClass
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How an adjudication is read; ``kinds``: the insurer's category code → our name of it."""
+
+    final: frozenset[str]
+    control_number: str
+    number: str
+    period: str
+    approved: frozenset[str]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    dialect: str
+    codes: Mapping[str, CodeTable] = field(repr=False)
+    envelope: Node = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
+    rules: tuple[Rule, ...] = field(repr=False)
+    amounts: Amounts = field(repr=False)
+    asked_for: str
+    answered_by: str
+
+
+def speech(resolved: Document, where: str) -> Speech:
+    """Compile one resolved use. Raises MappingError naming the file, the key and the cure."""
+    codes = {
+        name: CodeTable(name, table.get("system"), table["values"])
+        for name, table in resolved["codes"].items()
+    }
+    context = Context(where, codes)
+    templates = resolved["resources"]
+    rules = tuple(_rule(rule) for rule in resolved["responses"])
+    return Speech(
+        dialect=resolved["dialect"],
+        codes=codes,
+        envelope=compile_template(templates.get("Bundle", {}), context, "Bundle"),
+        entries=tuple(
+            Entry(
+                entry["resource"],
+                tuple(entry["of"].split(".")),
+                compile_template(templates[entry["resource"]], context, entry["resource"]),
+            )
+            for entry in resolved["bundle"]
+        ),
+        rules=rules,
+        amounts=_amounts(resolved["adjudication"], where),
+        asked_for=resolved["inquiry"]["request"],
+        answered_by=resolved["inquiry"]["answer"],
+    )
+
+
+def uncovered_codes(codes: Mapping[str, CodeTable]) -> list[str]:
+    """Every code of ours that a table forgets, every entry that is no code of ours."""
+    problems = []
+    for name, ours in OUR_CODES.items():
+        values = codes[name].values if name in codes else {}
+        problems += [
+            f"codes.{name}: add {code!r} (or '{code}: unsupported')"
+            for code in ours
+            if code not in values
+        ]
+        problems += [
+            f"codes.{name}: {code!r} is no code of ours; remove it"
+            for code in values
+            if code not in ours
+        ]
+    return problems
+
+
+def elements(facts: Mapping[str, object], path: tuple[str, ...], where: str) -> list[Scope]:
+    """The scopes an entry of the Bundle is filled from: none, one, or one per element."""
+    root = Scope((facts,))
+    try:
+        found = root.get(path)
+    except KeyError:
+        raise MappingError(f"{where}: bundle: there is no fact {'.'.join(path)!r}") from None
+    if found is None:
+        return []
+    return [root.into(each) for each in (found if isinstance(found, list) else [found])]
+
+
+def _rule(rule: Document) -> Rule:
+    when = rule["when"]
+    return Rule(
+        http=frozenset(int(status) for status in when.get("http", ())),
+        resource=when.get("resource"),
+        outcome=frozenset(when.get("outcome", ())),
+        severity=frozenset(when.get("severity", ())),
+        issue=frozenset(when.get("issue", ())),
+        then=OutcomeClass(rule["then"]),
+    )
+
+
+def _amounts(a: Document, where: str) -> Amounts:
+    kinds: dict[str, str] = {}
+    for kind in AMOUNTS:
+        for code in a["amounts"][kind]:
+            if code in kinds:
+                raise MappingError(
+                    f"{where}: adjudication.amounts.{kind}: {code!r} is already {kinds[code]}"
+                )
+            kinds[code] = kind
+    return Amounts(
+        final=frozenset(a["final"]),
+        control_number=a["control_number"],
+        number=a["authorization"]["number"],
+        period=a["authorization"]["period"],
+        approved=frozenset(a["approved"]),
+        kinds=kinds,
+    )

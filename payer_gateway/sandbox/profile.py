@@ -1,0 +1,61 @@
+"""What the sandbox reads of an insurer's profile: its name, its identifier, its codes and fees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The insurer this sandbox plays. Empty fields are not checked."""
+
+    name: str | None = None
+    payer_system: str | None = None
+    payer_value: str | None = None
+    service_system: str | None = None
+    service_codes: frozenset[str] = frozenset()
+    fees: dict[str, Decimal] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, raw: dict[str, Any] | None) -> Profile:
+        """The profile as ``mapping render --resolved`` prints it; unknown keys are ignored.
+
+        Raises ValueError for a fee that is no amount.
+        """
+        raw = raw or {}
+        payer = _section(_section(raw, "payer"), "identifier")
+        service = _section(_section(raw, "codes"), "service")
+        return cls(
+            name=_text(raw.get("profile")),
+            payer_system=_text(payer.get("system")),
+            payer_value=_text(payer.get("value")),
+            service_system=_text(service.get("system")),
+            service_codes=frozenset(_codes(_section(service, "values"))),
+            fees={code: _fee(code, fee) for code, fee in _section(raw, "fees").items()},
+        )
+
+
+def _section(raw: dict[str, Any], key: str) -> dict[str, Any]:
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _codes(values: dict[str, Any]) -> list[str]:
+    named = (v.get("code") if isinstance(v, dict) else v for v in values.values())
+    return [code for code in named if isinstance(code, str) and code not in ("", "unsupported")]
+
+
+def _fee(code: str, fee: object) -> Decimal:
+    try:
+        amount = Decimal(str(fee))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"fees.{code}: {fee!r} is no amount; write it like '123.00'")
+    return amount

@@ -1,0 +1,148 @@
+"""The HTTP surface of the sandbox insurer."""
+
+from __future__ import annotations
+
+import hmac
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import simplejson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from payer_gateway.sandbox import fhir
+from payer_gateway.sandbox.desk import Answered, Desk, LineDropped, Unreadable
+from payer_gateway.sandbox.intake import read_bundle, read_submission
+from payer_gateway.sandbox.ledger import Ledger
+from payer_gateway.sandbox.moods import Mood, mood_of
+from payer_gateway.sandbox.profile import Profile
+from payer_gateway.sandbox.refusal import Issue, Refusal
+
+FHIR_JSON = "application/fhir+json"
+LARGEST_BODY = 10 * 1024 * 1024
+_ISSUE_OF_STATUS = {404: "not-found", 405: "not-supported", 413: "too-long", 500: "exception"}
+_CURE_OF_STATUS = {
+    404: "There is nothing at this address; metadata lists what is.",
+    405: "This address does not take this method; metadata lists what it takes.",
+    413: "The body is larger than 10 MB; send one claim per Bundle and documents by link.",
+    500: "The sandbox failed; the claim may be booked or not: ask by Claim?identifier=",
+}
+
+
+def create_app(
+    ledger_path: Path, profile: dict[str, Any] | None, token: str | None = None
+) -> Flask:
+    """The sandbox as a WSGI application.
+
+    With a token, Claim and ClaimResponse want it as ``Authorization: Bearer``; metadata and the
+    ledger stay open. Raises ValueError if the ledger or the profile cannot be read.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    known = Profile.read(profile)
+    ledger = Ledger(ledger_path)
+    desk = Desk(ledger, known)
+
+    def submit(prefix: str = "") -> Response:
+        _check_token(token)
+        if request.mimetype not in (FHIR_JSON, "application/json"):
+            raise Refusal(415, Issue("not-supported", f"Send Content-Type: {FHIR_JSON}."))
+        raw = read_bundle(request.get_data(cache=False))
+        submission = read_submission(raw, known)
+        match desk.take(submission, _mood(submission.member_id)):
+            case LineDropped():
+                return _drop_the_line()
+            case Unreadable(body):
+                return Response(body, 200, content_type="text/html")
+            case Answered(status, resource):
+                return _fhir(resource, status)
+
+    def claims(prefix: str = "") -> Response:
+        _check_token(token)
+        return _fhir(fhir.searchset(request.url, desk.claims(_asked_for("identifier"))))
+
+    def responses(prefix: str = "") -> Response:
+        _check_token(token)
+        found = desk.responses(_asked_for("request.identifier", "request:Claim.identifier"))
+        return _fhir(fhir.searchset(request.url, found))
+
+    def metadata(prefix: str = "") -> Response:
+        return _fhir(fhir.capability_statement(request.url.removesuffix("/metadata")))
+
+    def show_ledger(prefix: str = "") -> Response:
+        rows = ledger.rows(request.args.get("insurer"))
+        return Response(simplejson.dumps(rows), content_type="application/json")
+
+    _route(app, "Claim/$submit", submit, "POST")
+    _route(app, "Claim", claims, "GET")
+    _route(app, "ClaimResponse", responses, "GET")
+    _route(app, "metadata", metadata, "GET")
+    _route(app, "ledger", show_ledger, "GET")
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _failed)
+    return app
+
+
+def _route(app: Flask, path: str, view: Callable[..., Response], method: str) -> None:
+    for rule in (f"/{path}", f"/<prefix>/{path}"):
+        app.add_url_rule(rule, view_func=view, methods=[method])
+
+
+def _check_token(token: str | None) -> None:
+    if token is None:
+        return
+    sent = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        raise Refusal(
+            401,
+            Issue("login", "Send the insurer's token as Authorization: Bearer TOKEN."),
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+def _mood(member_id: str) -> Mood:
+    header = request.headers.get("X-Sandbox-Mood")
+    try:
+        return mood_of(member_id, header)
+    except ValueError:
+        moods = ", ".join(mood.lower() for mood in Mood)
+        raise Refusal(
+            400, Issue("value", f"X-Sandbox-Mood '{header}' is no mood; send one of {moods}.")
+        ) from None
+
+
+def _asked_for(*names: str) -> str:
+    asked = next((value for name in names if (value := request.args.get(name, "").strip())), "")
+    if not asked.strip("|"):
+        raise Refusal(
+            400, Issue("required", f"Ask with {names[0]}=system|value; it is missing or blank.")
+        )
+    return asked
+
+
+def _fhir(resource: dict[str, Any], status: int = 200) -> Response:
+    body = simplejson.dumps(resource, use_decimal=True)
+    return Response(body, status, content_type=FHIR_JSON)
+
+
+def _refused(refusal: Refusal) -> Response:
+    response = _fhir(fhir.operation_outcome(refusal.issues), refusal.status)
+    response.headers.extend(refusal.headers)
+    return response
+
+
+def _failed(fault: HTTPException) -> Response:
+    status = fault.code or 500
+    code = _ISSUE_OF_STATUS.get(status, "processing")
+    cure = _CURE_OF_STATUS.get(status, fault.description or fault.name)
+    return _fhir(fhir.operation_outcome([Issue(code, cure)]), status)
+
+
+def _drop_the_line() -> Response:
+    line = request.environ.get("werkzeug.socket")
+    if isinstance(line, socket.socket):
+        line.shutdown(socket.SHUT_RDWR)
+    # Goes nowhere: the line is down. Any other server shows this as a failure of its own.
+    return Response(status=500)

@@ -1,0 +1,157 @@
+"""From a decision to a claim on its way: claim, submission and bytes in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from payer_gateway.domain.claim import Claim, PriorResult, Related, Relation, Use
+from payer_gateway.domain.consultation import Consultation, Period
+from payer_gateway.domain.eligibility import Decision
+from payer_gateway.domain.principal import Principal
+from payer_gateway.mapping import bundle, claim_json
+from payer_gateway.storage import bodies, consultations, insurers_mode, outbox
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.ids import new_id
+from payer_gateway.workflow.judging import (
+    Cover,
+    first_service_day,
+    last_service_day,
+    member_keys,
+)
+from payer_gateway.workflow.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a claim is made from: the consultation at one revision, and one coverage's decision."""
+
+    consultation_row: Row[Any]
+    revision: int
+    consultation: Consultation
+    cover: Cover
+    decision_id: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came to a claim while it waited, or which earlier claim it corrects."""
+
+    authorization_number: str | None = None
+    authorization_period: Period | None = None
+    prior_result: PriorResult | None = None
+    related: Related | None = None
+    related_claim_id: str | None = None
+    follows_id: str | None = None
+    reason: str | None = None
+
+
+def put_claim(
+    s: Services,
+    work: Work,
+    principal: Principal,
+    basis: Basis,
+    use: Use,
+    carried: Carried,
+    *,
+    event: str,
+) -> str:
+    """Make the claim, its exact bytes and its submission; the submission's id.
+
+    Raises MappingError (nothing is stored then: the caller's transaction ends) when the insurer's
+    file does not cover the claim.
+    """
+    cover, profile = basis.cover, basis.cover.profile
+    tenant_id = principal.tenant_id
+    claim_id = new_id(work.now)
+    own = basis.consultation.authorization
+    number = carried.authorization_number or (own.number if own else None)
+    period = carried.authorization_period or (own.period if own else None)
+    claim = Claim(
+        id=claim_id,
+        number=claim_id,
+        use=use,
+        coverage_order=cover.coverage.order,
+        created_on=s.business_day(work.now, profile.zone),
+        # An authorization that does not cover the service is asked for anew, not quoted.
+        authorization_number=number if use is Use.CLAIM else None,
+        authorization_period=period if use is Use.CLAIM else None,
+        related=carried.related,
+        prior_result=carried.prior_result,
+    )
+    built = bundle.build(profile, basis.consultation, cover.coverage, claim, basis.decision)
+    keys = member_keys(work, tenant_id, cover, basis.consultation.episode_id)
+    insurers_mode.ensure(work, tenant_id, profile.name, profile.delivery.max_inflight)
+    consultations.add_claim(
+        work,
+        {
+            "tenant_id": tenant_id,
+            "id": claim_id,
+            "consultation_id": basis.consultation_row.id,
+            "revision": basis.revision,
+            "decision_id": basis.decision_id,
+            "insurer_id": profile.name,
+            "coverage_order": cover.coverage.order,
+            "use": use.value,
+            "claim_identifier": claim.identifier,
+            "body_id": bodies.put(
+                work, tenant_id, claim_json.encode_claim(claim), "application/json"
+            ),
+            "amount_minor": built.total.minor,
+            "currency": built.total.currency,
+            "relation": carried.related.relation.value if carried.related else None,
+            "related_claim_id": carried.related_claim_id,
+            "member_key": keys.member,
+            "condition_key": keys.condition,
+            "opinion_number": basis.consultation.opinion_number,
+            "benefit_year": cover.plan.benefit_year(
+                first_service_day(basis.consultation, cover.plan)
+            ),
+        },
+    )
+    submission_id = new_id(work.now)
+    delivery = profile.delivery
+    outbox.put(
+        work,
+        {
+            "tenant_id": tenant_id,
+            "insurer_id": profile.name,
+            "id": submission_id,
+            "claim_id": claim_id,
+            "claim_identifier": claim.identifier,
+            "use": use.value,
+            "lane_key": f"{basis.consultation_row.id}:{cover.coverage.order}",
+            "follows_id": carried.follows_id,
+            "consultation_id": basis.consultation_row.id,
+            "decision_id": basis.decision_id,
+            "body_id": bodies.put(work, tenant_id, built.body, "application/fhir+json"),
+            "profile": profile.name,
+            "profile_version": profile.version,
+            "profile_digest": profile.digest,
+            "plan_digest": cover.plan.digest,
+            "stage": profile.stage,
+            "amount_minor": built.total.minor,
+            "currency": built.total.currency,
+            "filing_due": last_service_day(basis.consultation, cover.plan)
+            + timedelta(days=delivery.filing_days),
+            "budget_until": work.now + retry_budget(delivery.retry_after_s),
+        },
+        by=principal.subject,
+        event=event,
+        reason=carried.reason,
+    )
+    return submission_id
+
+
+def retry_budget(schedule: tuple[int, ...]) -> timedelta:
+    """How long retries may go on: the whole schedule with its largest jitter, a day at least."""
+    return timedelta(seconds=max(86400.0, sum(schedule) * 1.5))
+
+
+def is_correction(relation: str | None) -> bool:
+    """Whether acceptance of such a claim takes an accepted one's place."""
+    return relation in (Relation.REPLACE.value, Relation.VOID.value)

@@ -1,0 +1,325 @@
+"""Delivery: pick, write the attempt, close the transaction, send, record. One submission at a time
+per thread; no transaction is open while the insurer is thinking."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.exc import DBAPIError
+
+from payer_gateway.domain.answer import Reading
+from payer_gateway.domain.claim import Use
+from payer_gateway.domain.errors import GatewayError, LeaseLost
+from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
+from payer_gateway.domain.submission import OutcomeClass, State
+from payer_gateway.insurers import fhir_r4
+from payer_gateway.mapping import replies
+from payer_gateway.mapping.profile import Profile
+from payer_gateway.storage import bodies, causes, listings, outbox, picking
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.listings import Standing
+from payer_gateway.storage.picking import Leased
+from payer_gateway.workflow import recording
+from payer_gateway.workflow.services import Services
+from payer_gateway.workflow.sweeping import profile_of, sweep
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 0.25
+IDLE_WAIT_S = 0.1
+# With --until-idle, an insurer that keeps refusing us altogether is a person's matter after this
+# many probes in a row (about three minutes).
+PROBES_WAITED_FOR = 10
+
+
+def worker_name(number: int) -> str:
+    return f"{platform.node() or 'worker'}:{os.getpid()}:{number}"
+
+
+def send_one(s: Services, worker: str) -> bool:
+    """Send the next ready submission; False when there is none."""
+    with s.database.write() as work:
+        leased = picking.pick(
+            work, State.READY, insurers=list(s.addresses), worker=worker, lease=s.lease
+        )
+        if leased is None:
+            return False
+        body = bodies.get(work, leased.row.tenant_id, leased.row.body_id)
+    started = time.monotonic()
+    profile = profile_of(s, leased.row)
+    if profile is None:
+        _quarantine(s, leased, "the profile it was made with is not among the mappings")
+        return True
+    try:
+        request = _submit_request(s, leased, profile, body, started)
+    except GatewayError as exc:
+        _quarantine(s, leased, str(exc))
+        return True
+    reply = s.client.send(leased.row.insurer_id, request)
+    reading = (
+        replies.read_submit(profile, Use(leased.row.use), reply)
+        if isinstance(reply, Reply)
+        else recording.silence(reply)
+    )
+    with _unless_lost(leased), s.database.write() as work:
+        state = recording.record_send(s, work, leased, profile, reply, reading)
+        _say(leased, reply, reading.outcome, state)
+    return True
+
+
+def _submit_request(
+    s: Services, leased: Leased, profile: Profile, body: bytes, started: float
+) -> Request:
+    row, delivery = leased.row, profile.delivery
+    address = s.addresses[row.insurer_id]
+    deadline = s.send_deadline_s(profile)
+    headers = {}
+    if delivery.conditional_create:
+        headers["If-None-Exist"] = f"identifier={row.claim_identifier}"
+
+    def fence() -> bool:
+        """Rule L4, by the database's clock, right before the first byte."""
+        left = deadline - (time.monotonic() - started)
+        with s.database.read() as work:
+            return left > 0 and outbox.held_by_lease(work, row, work.now + timedelta(seconds=left))
+
+    return fhir_r4.submit(
+        address.base(row.use),
+        body,
+        deadline_s=max(0.05, deadline - (time.monotonic() - started)),
+        path=delivery.submit_path,
+        headers=headers,
+        token=address.token,
+        idempotency_key=row.idempotency_key if delivery.idempotency_header else None,
+        idempotency_header=delivery.idempotency_header or "Idempotency-Key",
+        fence=fence,
+    )
+
+
+def ask_one(s: Services, worker: str) -> bool:
+    """Ask the insurer about the next submission in doubt; False when there is none."""
+    return _ask(s, worker, State.IN_DOUBT)
+
+
+def fetch_one(s: Services, worker: str) -> bool:
+    """Fetch the next adjudication that is due; False when there is none."""
+    return _ask(s, worker, State.ACCEPTED)
+
+
+def _ask(s: Services, worker: str, source: State) -> bool:
+    with s.database.write() as work:
+        leased = picking.pick(
+            work, source, insurers=list(s.addresses), worker=worker, lease=s.lease
+        )
+    if leased is None:
+        return False
+    profile = profile_of(s, leased.row)
+    template = None
+    if profile is not None:
+        inquires = source is State.IN_DOUBT
+        template = profile.delivery.inquire if inquires else profile.delivery.answer
+    if profile is None or template is None:
+        with _unless_lost(leased), s.database.write() as work:
+            _cannot_ask(work, leased)
+        return True
+    reply = _search(s, leased, profile, template)
+    with _unless_lost(leased), s.database.write() as work:
+        if source is State.IN_DOUBT:
+            reading = _reading_of(replies.read_inquiry, profile, leased, reply)
+            state = recording.record_inquiry(s, work, leased, profile, reply, reading)
+        else:
+            reading = _reading_of(replies.read_answer, profile, leased, reply)
+            recording.record_answer(work, leased, profile, reply, reading)
+            state = State.ACCEPTED
+        _say(leased, reply, reading.outcome, state)
+    return True
+
+
+def _search(s: Services, leased: Leased, profile: Profile, template: str) -> Reply | NoReply:
+    row, address = leased.row, s.addresses[leased.row.insurer_id]
+    try:
+        request = fhir_r4.search(
+            address.base(row.use),
+            template,
+            row.claim_identifier,
+            deadline_s=s.send_deadline_s(profile),
+            token=address.token,
+        )
+    except GatewayError as exc:
+        return NoReply(NoReplyKind.NOT_SENT, str(exc))
+    return s.client.send(row.insurer_id, request)
+
+
+def _reading_of(
+    read: Callable[[Profile, Use, Reply], Reading],
+    profile: Profile,
+    leased: Leased,
+    reply: Reply | NoReply,
+) -> Reading:
+    if isinstance(reply, Reply):
+        return read(profile, Use(leased.row.use), reply)
+    return Reading(OutcomeClass.NO_ANSWER)
+
+
+def _cannot_ask(work: Work, leased: Leased) -> None:
+    row = leased.row
+    outbox.close_attempt(
+        work, row, OutcomeClass.NO_ANSWER, lease_token=row.lease_token, error="cannot be asked"
+    )
+    if row.state == State.ACCEPTED.value:
+        # Its decision comes in by itself; there is nothing to poll.
+        picking.free_lease(work, row, adjudication_due=work.now + timedelta(days=365))
+        return
+    outbox.move(work, row, State.IN_DOUBT, "cannot be asked about", leased.worker)
+    moved = outbox.get(work, row.tenant_id, row.id)
+    outbox.move(work, moved, State.NEEDS_HUMAN, "cannot be asked about", leased.worker)
+
+
+def _quarantine(s: Services, leased: Leased, why: str) -> None:
+    """It cannot even be put together: nothing left the house, and no retry will mend it."""
+    row = leased.row
+    with _unless_lost(leased), s.database.write() as work:
+        outbox.close_attempt(
+            work, row, OutcomeClass.POISON, lease_token=row.lease_token, error=why[:300]
+        )
+        outbox.move(
+            work,
+            row,
+            State.NEEDS_HUMAN,
+            "poison",
+            leased.worker,
+            attempt_n=leased.attempt_n,
+            reason=why,
+            last_class=OutcomeClass.POISON.value,
+            cause_id=causes.record(
+                work, row.tenant_id, row.insurer_id, OutcomeClass.POISON, None, None
+            ),
+        )
+
+
+class _unless_lost:
+    """Recording under a lease that is gone changes nothing; whoever took it goes on."""
+
+    def __init__(self, leased: Leased) -> None:
+        self._leased = leased
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, exc: BaseException | None, trace: object) -> bool:
+        if isinstance(exc, LeaseLost):
+            log.warning("lease lost", extra={"submission_id": self._leased.row.id})
+            return True
+        return False
+
+
+def _say(leased: Leased, reply: Reply | NoReply, outcome: OutcomeClass, state: State) -> None:
+    log.info(
+        "attempt recorded",
+        extra={
+            "submission_id": leased.row.id,
+            "attempt": leased.attempt_n,
+            "status": reply.status if isinstance(reply, Reply) else None,
+            "outcome": outcome.value,
+            "state": state.value,
+        },
+    )
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The threads of one worker process, and the sweeping between them."""
+
+    services: Services
+    threads: int = 4
+    on_progress: Callable[[Standing], None] | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until ``stop`` is set; each thread finishes what it holds."""
+        workers = [
+            threading.Thread(target=self._work, args=(stop, worker_name(n)), name=f"deliver-{n}")
+            for n in range(self.threads)
+        ]
+        for worker in workers:
+            worker.start()
+        sweeper = worker_name(-1)
+        while not stop.is_set():
+            _guarded(lambda: sweep(self.services, sweeper) > 0)
+            stop.wait(SWEEP_EVERY_S)
+        for worker in workers:
+            worker.join()
+
+    def run_until_idle(self, max_wait_s: float | None = None) -> Standing:
+        """Deliver until nothing can move without a person, or the wait is over.
+
+        Adjudications that are still due are fetched once each, not waited for.
+        """
+        stop = threading.Event()
+        runner = threading.Thread(target=self.run, args=(stop,), name="deliver")
+        ends = None if max_wait_s is None else time.monotonic() + max_wait_s
+        asked: set[str] = set()
+        runner.start()
+        try:
+            while True:
+                standing = self._standing()
+                if self.on_progress is not None:
+                    self.on_progress(standing)
+                over = ends is not None and time.monotonic() >= ends
+                if over or (self._is_idle(standing) and not self._ask_once(asked)):
+                    return standing
+                time.sleep(0.1)
+        finally:
+            stop.set()
+            runner.join()
+
+    def _is_idle(self, standing: Standing) -> bool:
+        if standing.moving == 0:
+            return True
+        # All that still moves is held back by endpoints that refuse us, again and again.
+        return standing.worst_probes >= PROBES_WAITED_FOR and standing.moving == standing.refused
+
+    def _standing(self) -> Standing:
+        with self.services.database.read() as work:
+            today = self.services.today or work.now.date()
+            return listings.standing(work, list(self.services.addresses), today)
+
+    def _ask_once(self, asked: set[str]) -> bool:
+        """Have adjudications that are still due fetched, each once; False when all were."""
+        addressed = list(self.services.addresses)
+        with self.services.database.write() as work:
+            if picking.answers_due_now(work, addressed):
+                return True
+            fresh = [i for i in picking.unanswered(work, addressed) if i not in asked]
+            picking.ask_now(work, fresh)
+        asked.update(fresh)
+        return bool(fresh)
+
+    def _work(self, stop: threading.Event, worker: str) -> None:
+        s = self.services
+        while not stop.is_set():
+            busy = _guarded(lambda: send_one(s, worker))
+            busy |= _guarded(lambda: ask_one(s, worker))
+            busy |= _guarded(lambda: fetch_one(s, worker))
+            if not busy:
+                stop.wait(IDLE_WAIT_S)
+
+
+def _guarded(step: Callable[[], bool]) -> bool:
+    """One step. A database that is away is waited for; what was in hand is reaped and asked
+    about (rule L9)."""
+    try:
+        return step()
+    except DBAPIError as exc:
+        log.error("the database did not take it: %s", type(exc.orig).__name__)
+        time.sleep(1.0)
+        return False
+    except LeaseLost as exc:
+        log.warning("somebody else moved it: %s", exc)
+        return False

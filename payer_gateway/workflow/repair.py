@@ -1,0 +1,228 @@
+"""Repair by a person: replay, resolve, cancel, decide. Each says who and why; none of them may
+send again what the insurer might have booked already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from payer_gateway.domain.claim import Use, WaitsFor
+from payer_gateway.domain.errors import Conflict, Fault, InvalidInput, MappingError
+from payer_gateway.domain.principal import Act, Principal
+from payer_gateway.domain.reasons import Code, Reason, Verdict
+from payer_gateway.domain.submission import NEXT, OutcomeClass, State
+from payer_gateway.mapping import decision_json
+from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, outbox
+from payer_gateway.storage.database import Work
+from payer_gateway.workflow import summary
+from payer_gateway.workflow.claiming import retry_budget
+from payer_gateway.workflow.services import Services
+
+# After one of these nobody knows whether the insurer booked the claim (rule L7: evidence first).
+_UNKNOWN = frozenset(
+    {
+        OutcomeClass.IN_DOUBT.value,
+        OutcomeClass.DUPLICATE_REPORTED.value,
+        OutcomeClass.UNREADABLE_ANSWER.value,
+    }
+)
+
+
+def replay_one(
+    s: Services, principal: Principal, submission_id: str, reason: str
+) -> dict[str, Any]:
+    """Send a rejected or stuck submission again: the same claim, the same bytes (rule L5).
+
+    Raises Conflict, with the way on, when its state or what is known of it does not allow that.
+    """
+    principal.must_be_allowed(Act.REPAIR_SUBMISSION)
+    _must_say(reason, "reason")
+    with s.database.write() as work:
+        row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
+        if State(row.state) not in (State.REJECTED, State.NEEDS_HUMAN):
+            raise Conflict(f"submission {row.id} is {row.state}: {_HINT[State(row.state)]}")
+        must_be_known(row)
+        values: dict[str, Any] = {"trigger": "manual", **_fresh_start(s, work, row)}
+        if row.last_class == OutcomeClass.REJECTED.value and _wants_new_key(s, row):
+            # An insurer that remembers keys would hand back the stored rejection.
+            values["idempotency_key"] = f"{row.id}-{row.attempts + 1}"
+        outbox.move(work, row, State.READY, "replay", principal.subject, reason=reason, **values)
+        return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
+
+
+def resolve(
+    s: Services, principal: Principal, submission_id: str, *, booked: bool, evidence: str
+) -> dict[str, Any]:
+    """A person found out whether the insurer booked it. Booked: accepted. Not booked: ready."""
+    principal.must_be_allowed(Act.REPAIR_SUBMISSION)
+    _must_say(evidence, "evidence")
+    with s.database.write() as work:
+        row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
+        if State(row.state) is not State.NEEDS_HUMAN:
+            raise Conflict(f"submission {row.id} is {row.state}: only needs_human is resolved")
+        by = principal.subject
+        if booked:
+            ledger.acknowledged(work, row, row.control_number, None)
+            outbox.move(
+                work,
+                row,
+                State.ACCEPTED,
+                "resolved as booked",
+                by,
+                reason=evidence,
+                cause_id=None,
+                adjudication_due=work.now,
+            )
+        else:
+            outbox.move(
+                work,
+                row,
+                State.READY,
+                "resolved as not booked",
+                by,
+                reason=evidence,
+                trigger="manual",
+                not_found_count=0,
+                crash_count=0,
+                **_fresh_start(s, work, row),
+            )
+        return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
+
+
+def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -> dict[str, Any]:
+    """Take back a submission before anything was booked; what waited for it is closed."""
+    principal.must_be_allowed(Act.REPAIR_SUBMISSION)
+    _must_say(reason, "reason")
+    with s.database.write() as work:
+        row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
+        if State.CANCELLED not in NEXT[State(row.state)]:
+            raise Conflict(f"submission {row.id} is {row.state}: {_HINT[State(row.state)]}")
+        if State(row.state) is State.NEEDS_HUMAN:
+            must_be_known(row)
+        outbox.move(work, row, State.CANCELLED, "cancelled", principal.subject, reason=reason)
+        if row.use == Use.PREAUTHORIZATION.value:
+            for planned in consultations.planned(work, row.tenant_id, row.consultation_id):
+                if planned.state == "open" and planned.follows_id == row.id:
+                    cause = "its prior authorization was cancelled"
+                    consultations.change_planned(work, planned, state="closed", closed_cause=cause)
+        return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
+
+
+def decide_by_person(
+    s: Services, principal: Principal, consultation_id: str, *, eligible: bool, reason: str
+) -> dict[str, Any]:
+    """A person decides what waits for one: a new decision supersedes the old one, which stays."""
+    principal.must_be_allowed(Act.DECIDE_CONSULTATION)
+    _must_say(reason, "reason")
+    with s.database.write() as work:
+        row = consultations.get(work, principal.tenant_id, consultation_id, lock=True)
+        waiting = [
+            p
+            for p in consultations.planned(work, row.tenant_id, row.id)
+            if p.state == "open" and p.waits_for == WaitsFor.PERSON.value
+        ]
+        if not waiting:
+            raise Conflict(f"consultation {row.id} does not wait for a person")
+        for planned in waiting:
+            decision_id = _supersede(work, planned, principal, eligible, reason)
+            if eligible:
+                consultations.change_planned(
+                    work,
+                    planned,
+                    decision_id=decision_id,
+                    waits_for=WaitsFor.SERVICE_DAY.value,
+                    closed_cause=None,
+                )
+            else:
+                consultations.change_planned(
+                    work, planned, decision_id=decision_id, state="closed", closed_cause=reason
+                )
+        return summary.of_consultation(work, row.tenant_id, row.id)
+
+
+def _supersede(
+    work: Work, planned: Row[Any], principal: Principal, eligible: bool, reason: str
+) -> str:
+    old = consultations.decision_by_id(work, planned.tenant_id, planned.decision_id)
+    code = Code.DECIDED_BY_PERSON if eligible else Code.REFUSED_BY_PERSON
+    decided = decision_json.restated(
+        summary.stored_decision(work, old),
+        Verdict.ELIGIBLE if eligible else Verdict.NOT_ELIGIBLE,
+        (Reason(code, "person", {"reason": reason}),),
+    )
+    body = decision_json.encode(decided, None, None)
+    copied = (
+        "tenant_id consultation_id revision coverage_order insurer_id plan plan_version"
+        " plan_digest ruleset coverage_source input_sha256 decided_on"
+    ).split()
+    return consultations.add_decision(
+        work,
+        {
+            **{name: getattr(old, name) for name in copied},
+            "verdict": decided.verdict.value,
+            "body_id": bodies.put(work, old.tenant_id, body, "application/json"),
+            "decided_by": principal.subject,
+            "supersedes_id": old.id,
+        },
+    )
+
+
+def _fresh_start(s: Services, work: Work, row: Row[Any]) -> dict[str, Any]:
+    """A person's send starts a new retry budget; the filing deadline stays what it is."""
+    try:
+        schedule = s.shelf.version(row.profile, row.profile_version).delivery.retry_after_s
+    except MappingError:
+        schedule = ()
+    return {
+        "retries": 0,
+        "next_at": work.now,
+        "budget_until": work.now + retry_budget(schedule),
+        "cause_id": None,
+    }
+
+
+def _wants_new_key(s: Services, row: Row[Any]) -> bool:
+    return s.shelf.version(row.profile, row.profile_version).delivery.key_after_reject == "new"
+
+
+def must_be_known(row: Row[Any]) -> None:
+    """Raise Conflict while it is unknown whether the insurer booked it (rule L7)."""
+    if row.last_class in _UNKNOWN and State(row.state) is State.NEEDS_HUMAN:
+        raise Conflict(
+            f"nobody knows whether the insurer booked submission {row.id}; find out, then"
+            f" `payer-gateway submission resolve {row.id} --booked|--not-booked --evidence …`"
+        )
+
+
+def _must_say(text: str, field: str) -> None:
+    if not text.strip():
+        raise InvalidInput((Fault(field, text, "say why, in a few words"),))
+
+
+_HINT: dict[State, str] = {
+    State.READY: "it is about to be sent",
+    State.SENDING: "it is being sent",
+    State.RETRY_WAIT: "it is sent again by itself",
+    State.IN_DOUBT: "the insurer is asked about it first; sending it now could bill twice",
+    State.INQUIRING: "the insurer is being asked about it",
+    State.ACCEPTED: "the insurer has it; correct it by a replacement or a void",
+    State.REJECTED: "it was rejected",
+    State.NEEDS_HUMAN: "it waits for a person",
+    State.CANCELLED: "it was cancelled; submit a corrected consultation",
+    State.SUPERSEDED: "another claim took its place",
+}
+
+
+def set_insurer_mode(
+    s: Services, principal: Principal, insurer: str, mode: str, reason: str | None
+) -> None:
+    """Pause (hold, never drop) or resume an insurer's traffic; who and why are kept."""
+    principal.must_be_allowed(Act.STEER_INSURER)
+    name = s.shelf.find(insurer)
+    profile = s.shelf.profile(name)
+    if mode != "on":
+        _must_say(reason or "", "reason")
+    with s.database.write() as work:
+        insurers_mode.ensure(work, principal.tenant_id, name, profile.delivery.max_inflight)
+        insurers_mode.set_mode(work, principal.tenant_id, name, mode, reason, principal.subject)
