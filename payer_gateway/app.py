@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from payer_gateway.codes import load_code_sets
 from payer_gateway.domain.errors import SettingError
-from payer_gateway.insurers.addresses import check_base_url
+from payer_gateway.insurers.addresses import AddressBook, check_base_url
 from payer_gateway.insurers.client import HttpClient
 from payer_gateway.mapping.plans import PlanShelf
 from payer_gateway.mapping.profile import Shelf
@@ -45,16 +45,16 @@ def build_services(settings: Settings, *, migrate: bool = True) -> Services:
         plans=PlanShelf(settings.mappings),
         codes=load_code_sets(),
         client=HttpClient(
-            allow_loopback_http=settings.allow_loopback_http,
-            allow_private=settings.allow_private_addresses,
+            AddressBook(
+                allow_loopback_http=settings.allow_loopback_http,
+                allow_private=settings.allow_private_addresses,
+            )
         ),
         addresses=addresses,
         today=settings.today,
         lease=timedelta(seconds=settings.lease_seconds),
         settle_override=(
-            None
-            if settings.settle_seconds is None
-            else timedelta(seconds=settings.settle_seconds)
+            None if settings.settle_seconds is None else timedelta(seconds=settings.settle_seconds)
         ),
     )
 
@@ -75,10 +75,11 @@ def addresses_of(settings: Settings, insurers: list[str]) -> dict[str, Address]:
         for what, value in (("URL", url), ("PREAUTH_URL", preauth)):
             if value is None:
                 continue
-            try:
-                check_base_url(value, allow_loopback_http=settings.allow_loopback_http)
-            except SettingError as exc:
-                raise SettingError(f"{insurer_setting(name, what)}: {exc}") from exc
+            check_base_url(
+                value,
+                allow_loopback_http=settings.allow_loopback_http,
+                setting=insurer_setting(name, what),
+            )
         found[name] = Address(url, preauth or url, settings.of_insurer(name, "TOKEN"))
     return found
 

@@ -49,9 +49,7 @@ def stop_on_signals() -> threading.Event:
 
 
 def needs_attention(standing: Standing) -> bool:
-    return bool(
-        standing.for_person or standing.paused or standing.unaddressed or standing.moving
-    )
+    return bool(standing.for_person or standing.paused or standing.unaddressed or standing.moving)
 
 
 def told(standing: Standing) -> list[str]:

@@ -125,9 +125,8 @@ def _case(folder: Path) -> Case:
         consultation = read_consultation((folder / "consultation.json").read_bytes()).consultation
     except InvalidInput as error:
         raise MappingError(f"{folder}/consultation.json: {error}") from None
-    facts: dict[str, Any] = {}
-    if (folder / "claim.json").exists():
-        facts = dict(_json(folder / "claim.json"))
+    told: Any = _json(folder / "claim.json") if (folder / "claim.json").exists() else {}
+    facts: dict[str, Any] = dict(told)
     service_type, fee = facts.pop("service_type", "3"), facts.pop("agreed_fee", None)
     stray = sorted(set(facts) - set(CLAIM_DEFAULTS))
     if stray:

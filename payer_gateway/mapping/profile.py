@@ -22,7 +22,7 @@ from payer_gateway.domain.money import Money
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.mapping.canonical import canonical_json
 from payer_gateway.mapping.facts_people import Teller
-from payer_gateway.mapping.grammar import CodeTable
+from payer_gateway.mapping.grammar import UNSUPPORTED, CodeTable
 from payer_gateway.mapping.profile_file import (
     Document,
     check_dialect_file,
@@ -205,11 +205,17 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document]) -> Pr
         service: _fee(text, f"{where}: fees.{service}")
         for service, text in document.get("fees", {}).items()
     }
+    if len({fee.currency for fee in fees.values()}) > 1:
+        raise MappingError(f"{where}: fees: write all of them in one currency")
     payer = document["payer"]
     speeches: dict[str, Speech] = {}
     for each in uses.values():
         if each["dialect"] not in speeches:
             speeches[each["dialect"]] = speech(each, where)
+    theirs = uses[Use.CLAIM]["codes"].get("service", {}).get("values", {})
+    for service in fees:
+        if theirs.get(service, UNSUPPORTED) == UNSUPPORTED:
+            raise MappingError(f"{where}: fees.{service}: codes.service has no such service")
     resolved: Document = {
         "profile": document["profile"],
         "version": int(document["version"]),
@@ -221,10 +227,9 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document]) -> Pr
         "zone": document["zone"],
         "delivery": _delivery_json(delivery),
         "codes": uses[Use.CLAIM]["codes"],
-        "fees": {
-            service: {"value": fee.amount, "currency": fee.currency}
-            for service, fee in fees.items()
-        },
+        # By the insurer's own codes: so its side of the exchange (the sandbox) can read them.
+        "fees": {theirs[service]: fee.amount for service, fee in fees.items()},
+        "fee_currency": next((fee.currency for fee in fees.values()), None),
         "statuses": document.get("statuses", {}),
         "uses": {use.value: each for use, each in uses.items()},
     }

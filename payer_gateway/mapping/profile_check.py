@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from payer_gateway.domain.errors import MappingError
+from payer_gateway.domain.errors import InvalidInput, MappingError
 from payer_gateway.mapping.bundle import render
 from payer_gateway.mapping.bundle_check import own_checks
 from payer_gateway.mapping.canonical import canonical_json, parse_json
@@ -24,7 +25,7 @@ from payer_gateway.mapping.goldens import (
 )
 from payer_gateway.mapping.profile import Profile, Shelf
 from payer_gateway.mapping.replies import match_rule
-from payer_gateway.mapping.speech import uncovered_codes
+from payer_gateway.mapping.speech import Speech, uncovered_codes
 
 __all__ = ["Goldens", "check", "check_profile", "load_goldens", "write_goldens"]
 MAX_DIFFERENCES = 5
@@ -45,7 +46,7 @@ def check(shelf: Shelf, name: str, fixtures: Path) -> list[str]:
         shelf.find(name)
     except MappingError as error:
         return [str(error)]
-    for earlier, later in zip(profiles, profiles[1:], strict=False):
+    for earlier, later in pairwise(profiles):
         if later.use_from <= earlier.use_from:
             problems.append(
                 f"{later.file}: use_from: write a day after {earlier.use_from}, from which"
@@ -68,7 +69,14 @@ def load_goldens(profile: Profile, fixtures: Path) -> Goldens:
     if not cases:
         raise MappingError(f"{folder}: add a golden case: a folder with consultation.json")
     return Goldens(
-        cases, tuple(reply for place in shared for reply in load_replies(place)), load_replies(own)
+        cases,
+        tuple(
+            reply
+            for place in shared
+            for reply in load_replies(place)
+            if profile.speeches[reply.use].dialect == place.name
+        ),
+        load_replies(own),
     )
 
 
@@ -76,7 +84,7 @@ def check_profile(profile: Profile, goldens: Goldens) -> list[str]:
     """One version against its goldens."""
     problems = [
         f"{profile.file}: {problem}"
-        for speech in dict.fromkeys(profile.speeches.values())
+        for speech in _speeches(profile)
         for problem in uncovered_codes(speech.codes)
     ]
     for case in goldens.cases:
@@ -104,6 +112,7 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
             continue
         if body != case.bundles[use]:
             yield from _differences(f"{where}: {use}", parse_json(case.bundles[use]), bundle)
+            continue
         yield from (f"{where}: {use}: {problem}" for problem in own_checks(bundle))
 
 
@@ -115,15 +124,19 @@ def _reply_problems(profile: Profile, case: ReplyCase) -> Iterator[str]:
 
 def _idle(profile: Profile, goldens: Goldens) -> Iterator[str]:
     """What no golden exercises: it could be wrong and nobody would know."""
-    every = (*goldens.shared_replies, *goldens.own_replies)
-    for use, speech in profile.speeches.items():
+    submits = [
+        case
+        for case in (*goldens.shared_replies, *goldens.own_replies)
+        if case.kind == "submit" and 200 <= case.reply.status < 300
+    ]
+    for speech in _speeches(profile):
         used = {
             match_rule(speech, case.reply.status, _document(case.reply.body))
-            for case in every
-            if case.kind == "submit" and case.use is use and 200 <= case.reply.status < 300
+            for case in submits
+            if profile.speeches[case.use] is speech
         }
         for number, rule in enumerate(speech.rules):
-            if number not in used and not _other_use_has(profile, number, every):
+            if number not in used:
                 yield f"{profile.file}: responses[{number}] ({rule.then}): add a golden reply"
     named = {case.coverage.insurer.strip().casefold() for case in goldens.cases}
     for alias in profile.aliases:
@@ -143,23 +156,15 @@ def _idle(profile: Profile, goldens: Goldens) -> Iterator[str]:
             yield f"{profile.file}: fees.{service}: add a golden case with an agreed_fee"
 
 
-def _other_use_has(profile: Profile, number: int, every: Sequence[ReplyCase]) -> bool:
-    """Both uses may share one dialect, and then its golden replies too."""
-    speeches = set(map(id, profile.speeches.values()))
-    if len(speeches) > 1:
-        return False
-    speech = next(iter(profile.speeches.values()))
-    return any(
-        match_rule(speech, case.reply.status, _document(case.reply.body)) == number
-        for case in every
-        if case.kind == "submit" and 200 <= case.reply.status < 300
-    )
+def _speeches(profile: Profile) -> list[Speech]:
+    """Each once: both uses may share one dialect."""
+    return list({id(speech): speech for speech in profile.speeches.values()}.values())
 
 
 def _document(body: bytes) -> object:
     try:
         return parse_json(body)
-    except ValueError:
+    except InvalidInput:
         return None
 
 

@@ -122,7 +122,8 @@ def match_rule(speech: Speech, status: int, document: object) -> int | None:
         elif rule.resource == speech.answered_by:
             if answer is not None and _matches(rule, answer):
                 return number
-        elif any(_matches(rule, r) for r in _candidates(document, rule)):
+        # Where the insurer's answer stands in a Bundle, what stands beside it decides nothing.
+        elif answer is None and any(_matches(rule, r) for r in _candidates(document, rule)):
             return number
     return None
 

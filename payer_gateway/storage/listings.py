@@ -130,3 +130,12 @@ def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
         unanswered=row.unanswered,
         worst_probes=probes or 0,
     )
+
+
+def cause_label(work: Work, row: Row[Any]) -> str | None:
+    """The readable fingerprint of what failed last."""
+    if row.cause_id is None:
+        return None
+    return work.conn.execute(
+        select(cause.c.label).where(cause.c.tenant_id == row.tenant_id, cause.c.id == row.cause_id)
+    ).scalar_one_or_none()

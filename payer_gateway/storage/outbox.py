@@ -148,7 +148,7 @@ def open_attempt(
     request_body_id: str | None,
 ) -> int:
     """Write the attempt before a byte leaves (rule L3); its number."""
-    number = int(row.attempt_n) + 1
+    number = int(row.exchanges) + 1
     work.conn.execute(
         attempt.insert().values(
             tenant_id=row.tenant_id,

@@ -130,7 +130,7 @@ def _lease(work: Work, row: Row[Any], worker: str, lease: timedelta) -> Leased:
         lease_token=token,
         request_body_id=row.body_id if sends else None,
     )
-    held: dict[str, Any] = {"lease_token": token, "lease_until": until, "attempt_n": number}
+    held: dict[str, Any] = {"lease_token": token, "lease_until": until, "exchanges": number}
     if sends:
         held |= {"attempts": row.attempts + 1, "trigger": "auto"}
         outbox.move(work, row, State.SENDING, "picked", worker, attempt_n=number, **held)

@@ -277,7 +277,7 @@ submission = Table(
     Column("next_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # sends
     Column("retries", Integer, nullable=False, server_default=text("0")),  # steps of the schedule
-    Column("attempt_n", Integer, nullable=False, server_default=text("0")),  # sends and inquiries
+    Column("exchanges", Integer, nullable=False, server_default=text("0")),  # and inquiries
     Column("crash_count", Integer, nullable=False, server_default=text("0")),
     Column("not_found_count", Integer, nullable=False, server_default=text("0")),
     Column("settle_from", Instant),

@@ -8,9 +8,7 @@ from payer_gateway.storage import tenants
 from payer_gateway.workflow.services import Services
 
 
-def add(
-    s: Services, principal: Principal, tenant_id: str, name: str, role: Role
-) -> dict[str, str]:
+def add(s: Services, principal: Principal, tenant_id: str, name: str, role: Role) -> dict[str, str]:
     """A new client of a tenant (made if it is new): {client, tenant, role, key}."""
     principal.must_be_allowed(Act.MANAGE_CLIENTS)
     for field, value in (("name", name), ("tenant", tenant_id)):

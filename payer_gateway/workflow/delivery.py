@@ -9,7 +9,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +18,7 @@ from payer_gateway.domain.answer import Reading
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import GatewayError, LeaseLost
 from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
+from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.insurers import fhir_r4
 from payer_gateway.mapping import replies
@@ -238,11 +239,14 @@ class Delivery:
     """The threads of one worker process, and the sweeping between them."""
 
     services: Services
+    principal: Principal
     threads: int = 4
     on_progress: Callable[[Standing], None] | None = None
+    _broken: list[BaseException] = field(default_factory=list)
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until ``stop`` is set; each thread finishes what it holds."""
+        self.principal.must_be_allowed(Act.DELIVER)
         workers = [
             threading.Thread(target=self._work, args=(stop, worker_name(n)), name=f"deliver-{n}")
             for n in range(self.threads)
@@ -255,6 +259,10 @@ class Delivery:
             stop.wait(SWEEP_EVERY_S)
         for worker in workers:
             worker.join()
+        if self._broken:
+            # A fault of ours: better a worker that ends loudly than one that looks alive. What it
+            # held is reaped and asked about; what breaks a worker three times is quarantined.
+            raise self._broken[0]
 
     def run_until_idle(self, max_wait_s: float | None = None) -> Standing:
         """Deliver until nothing can move without a person, or the wait is over.
@@ -262,7 +270,7 @@ class Delivery:
         Adjudications that are still due are fetched once each, not waited for.
         """
         stop = threading.Event()
-        runner = threading.Thread(target=self.run, args=(stop,), name="deliver")
+        runner = threading.Thread(target=self._run_quietly, args=(stop,), name="deliver")
         ends = None if max_wait_s is None else time.monotonic() + max_wait_s
         asked: set[str] = set()
         runner.start()
@@ -271,6 +279,8 @@ class Delivery:
                 standing = self._standing()
                 if self.on_progress is not None:
                     self.on_progress(standing)
+                if self._broken:
+                    raise self._broken[0]
                 over = ends is not None and time.monotonic() >= ends
                 if over or (self._is_idle(standing) and not self._ask_once(asked)):
                     return standing
@@ -278,6 +288,13 @@ class Delivery:
         finally:
             stop.set()
             runner.join()
+
+    def _run_quietly(self, stop: threading.Event) -> None:
+        """``run`` in a thread: what broke it is raised by the thread that waits."""
+        try:
+            self.run(stop)
+        except BaseException as exc:
+            self._broken.append(exc)
 
     def _is_idle(self, standing: Standing) -> bool:
         if standing.moving == 0:
@@ -302,6 +319,14 @@ class Delivery:
         return bool(fresh)
 
     def _work(self, stop: threading.Event, worker: str) -> None:
+        try:
+            self._work_on(stop, worker)
+        except BaseException as exc:
+            log.exception("worker broke")
+            self._broken.append(exc)
+            stop.set()
+
+    def _work_on(self, stop: threading.Event, worker: str) -> None:
         s = self.services
         while not stop.is_set():
             busy = _guarded(lambda: send_one(s, worker))

@@ -189,6 +189,16 @@ def test_a_refused_address_is_not_sent_and_nobody_is_called(host: str) -> None:
         assert server.accepted == 0
 
 
+def test_a_user_name_in_the_url_is_not_sent(client: HttpClient) -> None:
+    with insurer(answers(answer(b""))) as server:
+        outcome = client.send("northwind", a_request(f"http://a:SECRET@127.0.0.1:{server.port}/"))
+
+        assert isinstance(outcome, NoReply), outcome
+        assert outcome.kind is NoReplyKind.NOT_SENT
+        assert "SECRET" not in outcome.error
+        assert server.accepted == 0
+
+
 @pytest.mark.parametrize("host", ["0x7f.1", "2130706433", "127.1", "localhost"])
 def test_an_odd_spelling_is_judged_by_what_it_resolves_to(client: HttpClient, host: str) -> None:
     with insurer(answers(answer(b""))) as server:

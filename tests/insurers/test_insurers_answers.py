@@ -89,6 +89,13 @@ def test_a_broken_answer_is_unknown_and_its_error_tells_no_secret(
         assert server.accepted == len(server.requests) == 1
 
 
+def test_a_flood_of_interim_answers_is_cut_by_size_not_by_time(client: HttpClient) -> None:
+    with insurer(after_hearing(interim_flood)) as server:
+        outcome = client.send("northwind", a_request(server.url))
+
+        assert outcome == NoReply(NoReplyKind.UNKNOWN, "header larger than 262144 bytes")
+
+
 def stall_reading(line: Line, number: int) -> None:
     line.wait()
 

@@ -347,7 +347,7 @@ def upgrade() -> None:
         sa.Column("next_at", Instant(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("retries", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("attempt_n", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("exchanges", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("crash_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("not_found_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("settle_from", Instant(), nullable=True),

@@ -1,0 +1,155 @@
+"""The story of a consultation or a submission in plain sentences, from what was written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Row
+
+from payer_gateway.domain.claim import Use
+from payer_gateway.domain.errors import NotFound
+from payer_gateway.domain.exchange import Reply
+from payer_gateway.domain.money import Money
+from payer_gateway.domain.principal import Act, Principal
+from payer_gateway.mapping import replies
+from payer_gateway.storage import bodies, consultations, ledger, listings, outbox
+from payer_gateway.storage.database import Work
+from payer_gateway.workflow import summary
+from payer_gateway.workflow.reading import why_not_sent
+from payer_gateway.workflow.services import Services
+from payer_gateway.workflow.sweeping import profile_of
+
+
+def story(s: Services, principal: Principal, any_id: str) -> list[str]:
+    """Sentences in the order in which things happened. Raises NotFound."""
+    principal.must_be_allowed(Act.READ_SUBMISSION)
+    with s.database.read() as work:
+        try:
+            row = consultations.get(work, principal.tenant_id, any_id)
+        except NotFound:
+            try:
+                submission = outbox.get(work, principal.tenant_id, any_id)
+            except NotFound:
+                raise NotFound(f"no consultation and no submission {any_id[:60]!r}") from None
+            return list(_of_submission(s, work, submission))
+        return list(_of_consultation(s, work, row))
+
+
+def _of_consultation(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
+    yield (
+        f"Consultation {row.source_id} of {row.source} came in at {row.created_at:%Y-%m-%d %H:%M}Z"
+        f" and stands at revision {row.revision}."
+    )
+    for found in consultations.decisions(work, row.tenant_id, row.id, row.revision):
+        decision = summary.stored_decision(work, found)
+        about = (
+            f"Coverage {found.coverage_order} ({found.insurer_id}, plan {found.plan}"
+            f" v{found.plan_version})"
+            if found.coverage_order is not None
+            else "It"
+        )
+        by = "" if found.decided_by == "engine" else f" by {found.decided_by}"
+        sentences = " ".join(reason.sentence for reason in decision.reasons)
+        yield f"{about} was decided {decision.verdict}{by}: {sentences}"
+        if decision.cost is not None:
+            cost = decision.cost
+            yield (
+                f"  Of {cost.allowed} the plan is expected to pay {cost.plan}, the member"
+                f" {cost.member}."
+            )
+    submissions = outbox.of_consultation(work, row.tenant_id, row.id)
+    for planned in consultations.planned(work, row.tenant_id, row.id):
+        yield from _of_planned(planned)
+    if not submissions:
+        yield "Nothing was sent."
+    for submission in submissions:
+        yield ""
+        yield from _of_submission(s, work, submission)
+
+
+def _of_planned(planned: Row[Any]) -> Iterator[str]:
+    waits = {
+        "service_day": f"the service day {planned.due_on}",
+        "authorization": "the insurer's prior authorization",
+        "primary": "the answer of the insurer that is billed first",
+        "person": "a person's decision",
+    }[planned.waits_for]
+    if planned.state == "open":
+        yield f"A {planned.use} to {planned.insurer_id} is planned; it waits for {waits}."
+    elif planned.state == "closed":
+        yield f"The {planned.use} planned to {planned.insurer_id} was closed: {planned.closed_cause}."
+
+
+def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
+    amount = Money.from_minor(row.amount_minor, row.currency)
+    what = "Prior authorization" if row.use == Use.PREAUTHORIZATION.value else "Claim"
+    yield (
+        f"{what} {row.id} over {amount} to {row.insurer_id} (file v{row.profile_version},"
+        f" {row.stage})."
+    )
+    attempts = {a.n: a for a in outbox.attempts(work, row.tenant_id, row.id)}
+    told: set[int] = set()
+    for move in outbox.transitions(work, row.tenant_id, row.id):
+        stamp = f"  {move.at:%H:%M:%S} "
+        if move.event == "picked":
+            continue
+        if move.attempt_n is not None and move.attempt_n in attempts and move.event != "asking":
+            told.add(move.attempt_n)
+            yield stamp + _of_attempt(attempts[move.attempt_n])
+        if move.event == "asking":
+            continue
+        yield stamp + _of_move(move)
+    for n, attempt in attempts.items():
+        if n not in told and attempt.ended_at is not None:
+            yield f"  {attempt.ended_at:%H:%M:%S} " + _of_attempt(attempt)
+    yield from _of_issues(s, work, row, list(attempts.values()))
+    yield from _of_ledger(work, row)
+    label = listings.cause_label(work, row)
+    why = why_not_sent(s, work, row, label)
+    if why is not None:
+        yield f"  Now {row.state}: {why}"
+    elif row.adjudication_due is not None:
+        yield "  Now accepted; the insurer's decision is still to come."
+
+
+def _of_attempt(a: Row[Any]) -> str:
+    did = "Sent" if a.kind == "send" else "Asked the insurer"
+    if a.http_status is not None:
+        return f"{did} (attempt {a.n}): HTTP {a.http_status}, read as {a._mapping['class']}."
+    return f"{did} (attempt {a.n}): no answer, {a.error or 'still open'}; {a._mapping['class']}."
+
+
+def _of_move(move: Row[Any]) -> str:
+    if move.source is None:
+        return f"Made by {move.by} ({move.event})" + (f": {move.reason}." if move.reason else ".")
+    text = f"{move.source} → {move.target}: {move.event}"
+    if move.reason:
+        text += f", by {move.by}: {move.reason}"
+    return text + "."
+
+
+def _of_issues(s: Services, work: Work, row: Row[Any], attempts: list[Row[Any]]) -> Iterator[str]:
+    """What the insurer complained of in its last reply, in its own words."""
+    profile = profile_of(s, row)
+    last = next((a for a in reversed(attempts) if a.kind == "send" and a.reply_body_id), None)
+    if profile is None or last is None or row.state not in ("rejected", "needs_human"):
+        return
+    reply = Reply(last.http_status, {}, bodies.get(work, row.tenant_id, last.reply_body_id))
+    for issue in replies.read_submit(profile, Use(row.use), reply).issues:
+        yield f"  The insurer says {issue.code} at {issue.expression or '?'}: {issue.text}"
+
+
+def _of_ledger(work: Work, row: Row[Any]) -> Iterator[str]:
+    for fact in ledger.of_submission(work, row.tenant_id, row.id):
+        if fact.kind == "acknowledged":
+            number = f", its number {fact.control_number}" if fact.control_number else ""
+            yield f"  The insurer has it{number}."
+        elif fact.kind == "adjudicated" and fact.line == 0:
+            if row.use == Use.PREAUTHORIZATION.value:
+                yield f"  The insurer {'approved' if fact.approved else 'denied'} it."
+            elif fact.payable_minor is not None:
+                payable = Money.from_minor(fact.payable_minor, fact.currency)
+                yield f"  The insurer decided ({fact.outcome}): it pays {payable}."
+        elif fact.kind == "corrected":
+            yield "  A later claim took its place at the insurer."

@@ -1,0 +1,90 @@
+"""No line of a mapping file is there for nothing: take any of them away and the check says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mapping_cases import (
+    INSURERS,
+    MAPPINGS,
+    EditedShelf,
+    document_of,
+    file_of,
+    goldens_of,
+)
+
+from payer_gateway.domain.errors import MappingError
+from payer_gateway.mapping.profile_check import check_profile
+
+Step = str | int
+DIALECT = MAPPINGS / "dialects" / "base-r4.yaml"
+
+
+def leaves(value: object, path: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
+    """The path of every scalar. The retry schedule is one value, written as a list."""
+    if path[-1:] == ("retry_after",):
+        yield path
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from leaves(inner, (*path, n))
+        if not value:
+            yield path
+    else:
+        yield path
+
+
+def without(document: dict[str, Any], path: tuple[Step, ...]) -> dict[str, Any]:
+    """The document less one leaf, and less what is empty once it is gone."""
+    for depth in range(len(path), 0, -1):
+        holder: Any = document
+        for step in path[: depth - 1]:
+            holder = holder[step]
+        del holder[path[depth - 1]]
+        if holder:
+            break
+    return document
+
+
+def is_missed(path: Path, document: dict[str, Any], insurers: list[str]) -> bool:
+    shelf = EditedShelf({path: document})
+    for insurer in insurers:
+        try:
+            profile = shelf.version(insurer, 1)
+        except MappingError:
+            return True
+        if check_profile(profile, goldens_of(insurer)):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("insurer", INSURERS)
+def test_every_leaf_of_an_insurer_file_counts(insurer: str) -> None:
+    path = file_of(insurer)
+
+    idle = [
+        ".".join(map(str, leaf))
+        for leaf in leaves(document_of(path))
+        if not is_missed(path, without(document_of(path), leaf), [insurer])
+    ]
+
+    assert idle == []
+
+
+def test_every_leaf_of_the_dialect_counts() -> None:
+    idle = [
+        ".".join(map(str, leaf))
+        for leaf in leaves(document_of(DIALECT))
+        if not is_missed(DIALECT, without(document_of(DIALECT), leaf), INSURERS)
+    ]
+
+    assert idle == []
+
+
+def test_there_are_leaves_to_take_away() -> None:
+    assert len(list(leaves(document_of(DIALECT)))) > 400
