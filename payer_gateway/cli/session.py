@@ -23,9 +23,9 @@ def local_operator(role: Role = Role.OPS) -> Principal:
 
 
 @contextmanager
-def opened(settings: Settings | None = None) -> Iterator[Services]:
-    """Services for one command, closed after it."""
-    services = build_services(settings or Settings.from_env(os.environ))
+def opened(settings: Settings | None = None, *, store: bool = True) -> Iterator[Services]:
+    """Services for one command, closed after it. Without ``store`` no database is touched."""
+    services = build_services(settings or Settings.from_env(os.environ), migrate=store)
     try:
         yield services
     finally:

@@ -30,8 +30,9 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str]
-    body: bytes | None
+    # Out of every repr: the headers hold the token, the body tells of a person.
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
     deadline_s: float
     fence: Callable[[], bool] | None = None
 

@@ -191,6 +191,11 @@ class Shelf:
         for use, dialect_name in dialect_names(document).items():
             if dialect_name not in dialects:
                 dialect_path = self._mappings / "dialects" / f"{dialect_name}.yaml"
+                if not dialect_path.exists():
+                    raise MappingError(
+                        f"{where}: extends.{use}: there is no dialect {dialect_name!r}; add"
+                        f" {self._label(dialect_path)} or name another"
+                    )
                 dialect = self.document(dialect_path)
                 check_dialect_file(dialect, self._label(dialect_path), dialect_name)
                 dialects[dialect_name] = resolve(document, dialect, where)

@@ -119,19 +119,16 @@ def match_rule(speech: Speech, status: int, document: object) -> int | None:
         if rule.resource == "none":
             if document is None:
                 return number
-        elif rule.resource == speech.answered_by:
-            if answer is not None and _matches(rule, answer):
-                return number
-        # Where the insurer's answer stands in a Bundle, what stands beside it decides nothing.
-        elif answer is None and any(_matches(rule, r) for r in _candidates(document, rule)):
+        elif any(_matches(rule, r) for r in _candidates(document, answer, rule)):
             return number
     return None
 
 
-def _candidates(document: object, rule: Rule) -> Iterator[_Object]:
-    """The body itself, or what stands in it as a Bundle's entries."""
+def _candidates(document: object, answer: _Object | None, rule: Rule) -> Iterator[_Object]:
+    """What the rule may match: the insurer's answer where there is one, whatever stands beside
+    it in a Bundle; else the body or the Bundle's entries."""
     body = as_object(document)
-    for resource in (body, *_entries(body)):
+    for resource in (body, *_entries(body)) if answer is None else (answer,):
         if rule.resource is None or resource.get("resourceType") == rule.resource:
             yield resource
 
@@ -258,9 +255,11 @@ def _found(answers: list[_Object], speech: Speech, use: Use) -> Reading:
 
 
 def _bears(claim: _Object, identifier: str | None) -> bool:
-    if identifier is None:
+    named = as_list(claim.get("identifier"))
+    # An insurer may list what it found without echoing identifiers; it was asked for ours.
+    if identifier is None or not named:
         return True
-    return any(identifier_of(each) == identifier for each in as_list(claim.get("identifier")))
+    return any(identifier_of(each) == identifier for each in named)
 
 
 def _is_about(answer: _Object, identifier: str | None) -> bool:

@@ -88,10 +88,11 @@ def speech(resolved: Document, where: str) -> Speech:
 
 
 def uncovered_codes(codes: Mapping[str, CodeTable]) -> list[str]:
-    """Every code of ours that a table forgets, every entry that is no code of ours."""
+    """Every code of ours that a table forgets, every entry that is no code of ours. A table that a
+    template needs and that is not there at all has been refused already."""
     problems = []
-    for name, ours in OUR_CODES.items():
-        values = codes[name].values if name in codes else {}
+    for name, table in codes.items():
+        ours, values = OUR_CODES[name], table.values
         problems += [
             f"codes.{name}: add {code!r} (or '{code}: unsupported')"
             for code in ours

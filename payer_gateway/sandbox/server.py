@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,17 @@ def create_app(
     known = Profile.read(profile)
     ledger = Ledger(ledger_path)
     desk = Desk(ledger, known)
+    mended: dict[str, Mood] = {}
+
+    def mend(prefix: str = "") -> Response:
+        """What a clerk does after a call: ``{"member_id": …, "mood": "approve"}``."""
+        asked: Any = request.get_json(silent=True)
+        try:
+            mended[str(asked["member_id"]).upper()] = Mood(str(asked["mood"]).upper())
+        except (KeyError, TypeError, ValueError):
+            cure = f"Send {{member_id, mood}}; mood is one of {_moods()}."
+            raise Refusal(400, Issue("value", cure)) from None
+        return Response(status=204)
 
     def submit(prefix: str = "") -> Response:
         _check_token(token)
@@ -51,7 +62,7 @@ def create_app(
             raise Refusal(415, Issue("not-supported", f"Send Content-Type: {FHIR_JSON}."))
         raw = read_bundle(request.get_data(cache=False))
         submission = read_submission(raw, known)
-        match desk.take(submission, _mood(submission.member_id)):
+        match desk.take(submission, _mood(submission.member_id, mended)):
             case LineDropped():
                 return _drop_the_line()
             case Unreadable(body):
@@ -80,6 +91,7 @@ def create_app(
     _route(app, "ClaimResponse", responses, "GET")
     _route(app, "metadata", metadata, "GET")
     _route(app, "ledger", show_ledger, "GET")
+    _route(app, "moods", mend, "POST")
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _failed)
     return app
@@ -102,15 +114,19 @@ def _check_token(token: str | None) -> None:
         )
 
 
-def _mood(member_id: str) -> Mood:
+def _mood(member_id: str, mended: Mapping[str, Mood]) -> Mood:
     header = request.headers.get("X-Sandbox-Mood")
     try:
-        return mood_of(member_id, header)
+        mood = mood_of(member_id, header)
     except ValueError:
-        moods = ", ".join(mood.lower() for mood in Mood)
         raise Refusal(
-            400, Issue("value", f"X-Sandbox-Mood '{header}' is no mood; send one of {moods}.")
+            400, Issue("value", f"X-Sandbox-Mood '{header}' is no mood; send one of {_moods()}.")
         ) from None
+    return mood if header else mended.get(member_id.strip().upper(), mood)
+
+
+def _moods() -> str:
+    return ", ".join(mood.lower() for mood in Mood)
 
 
 def _asked_for(*names: str) -> str:

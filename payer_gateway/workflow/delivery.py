@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
@@ -158,15 +159,18 @@ def _search(s: Services, leased: Leased, profile: Profile, template: str) -> Rep
     return s.client.send(row.insurer_id, request)
 
 
-def _reading_of(
-    read: Callable[[Profile, Use, Reply], Reading],
-    profile: Profile,
-    leased: Leased,
-    reply: Reply | NoReply,
-) -> Reading:
-    if isinstance(reply, Reply):
-        return read(profile, Use(leased.row.use), reply)
-    return Reading(OutcomeClass.NO_ANSWER)
+class _Reader(Protocol):
+    def __call__(
+        self, profile: Profile, use: Use, reply: Reply, *, identifier: str | None = None
+    ) -> Reading: ...
+
+
+def _reading_of(read: _Reader, profile: Profile, leased: Leased, reply: Reply | NoReply) -> Reading:
+    if not isinstance(reply, Reply):
+        return Reading(OutcomeClass.NO_ANSWER)
+    row = leased.row
+    # Only what is said about our own claim counts: some insurers ignore what they are asked for.
+    return read(profile, Use(row.use), reply, identifier=row.claim_identifier)
 
 
 def _cannot_ask(work: Work, leased: Leased) -> None:

@@ -78,7 +78,9 @@ def _of_planned(planned: Row[Any]) -> Iterator[str]:
     if planned.state == "open":
         yield f"A {planned.use} to {planned.insurer_id} is planned; it waits for {waits}."
     elif planned.state == "closed":
-        yield f"The {planned.use} planned to {planned.insurer_id} was closed: {planned.closed_cause}."
+        yield (
+            f"The {planned.use} planned to {planned.insurer_id} was closed: {planned.closed_cause}."
+        )
 
 
 def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:

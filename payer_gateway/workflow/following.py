@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
 from payer_gateway.domain.answer import Adjudication, Reading
-from payer_gateway.domain.claim import PriorResult, Use, WaitsFor
+from payer_gateway.domain.claim import PriorResult, Related, Relation, Use, WaitsFor
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.principal import Principal, Role
@@ -160,16 +161,24 @@ def _promote(s: Services, worker: str, tenant_id: str, planned_id: str) -> int:
 
 
 def _carried(work: Work, planned: Row[Any]) -> Carried:
+    related, related_claim_id = None, None
+    if planned.follows_id is not None:
+        asked = outbox.get(work, planned.tenant_id, planned.follows_id)
+        related = Related(asked.claim_identifier, Relation.FOLLOWS, asked.control_number)
+        related_claim_id = asked.claim_id
+    carried = Carried(
+        related=related, related_claim_id=related_claim_id, follows_id=planned.follows_id
+    )
     if planned.carries_body_id is None:
-        return Carried(follows_id=planned.follows_id)
+        return carried
     number, period, prior = claim_json.decode_carried(
         bodies.get(work, planned.tenant_id, planned.carries_body_id)
     )
-    return Carried(
+    return dataclasses.replace(
+        carried,
         authorization_number=number,
         authorization_period=period,
         prior_result=prior,
-        follows_id=planned.follows_id,
     )
 
 

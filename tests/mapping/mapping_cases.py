@@ -1,4 +1,4 @@
-"""Shared hands of the mapping tests: the shipped files, golden cases, and a shelf held in memory."""
+"""Shared hands of the mapping tests: shipped files, golden cases, a shelf held in memory."""
 
 from __future__ import annotations
 

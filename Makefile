@@ -1,0 +1,39 @@
+# Every target is one line that also works by hand; README gives those lines too.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+READY := $(VENV)/.ready
+CONSULTATIONS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint conformance clean
+
+help: ## What there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# Built anew when what the package needs has changed.
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## Watch consultations travel the whole way (CONSULTATIONS=folder for your own)
+	$(BIN)/payer-gateway demo $(CONSULTATIONS)
+
+test: $(READY) ## The whole test suite, on SQLite and PostgreSQL (a wheel brings the server)
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## What CI runs: lint, types, import contracts, tests
+
+conformance: $(READY) ## HL7's validator over everything we emit (needs Java 17 and Maven)
+	$(BIN)/pytest tests/conformance
+
+clean: ## Take away everything that was built
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

