@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -91,20 +92,15 @@ def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
         f" {row.stage})."
     )
     attempts = {a.n: a for a in outbox.attempts(work, row.tenant_id, row.id)}
-    told: set[int] = set()
+    told: list[tuple[datetime, str]] = []
     for move in outbox.transitions(work, row.tenant_id, row.id):
-        stamp = f"  {move.at:%H:%M:%S} "
-        if move.event == "picked":
-            continue
-        if move.attempt_n is not None and move.attempt_n in attempts and move.event != "asking":
-            told.add(move.attempt_n)
-            yield stamp + _of_attempt(attempts[move.attempt_n])
-        if move.event == "asking":
-            continue
-        yield stamp + _of_move(move)
-    for n, attempt in attempts.items():
-        if n not in told and attempt.ended_at is not None:
-            yield f"  {attempt.ended_at:%H:%M:%S} " + _of_attempt(attempt)
+        told += [(move.at, sentence) for sentence in _of_move(move)]
+    for attempt in attempts.values():
+        if attempt.ended_at is not None:
+            told.append((attempt.ended_at, _of_attempt(attempt)))
+    # An attempt and the move it led to have the same time; the attempt's sentence comes first.
+    for at, sentence in sorted(told, key=lambda each: (each[0], each[1] in _CONSEQUENCES)):
+        yield f"  {at:%H:%M:%S} {sentence}"
     yield from _of_issues(s, work, row, list(attempts.values()))
     yield from _of_ledger(work, row)
     label = listings.cause_label(work, row)
@@ -115,20 +111,51 @@ def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
         yield "  Now accepted; the insurer's decision is still to come."
 
 
+# What an attempt came to, by outcome class; {said} is the HTTP status or the fault of the line.
+_CAME_TO: dict[str, str] = {
+    "accepted": "the insurer took it ({said})",
+    "accepted_async": "the insurer took it ({said}); its decision follows",
+    "rejected": "the insurer rejected it ({said})",
+    "not_sent": "nothing left the house: {said}",
+    "refused_transient": "the insurer cannot take it now ({said})",
+    "endpoint_fault": "the insurer's endpoint refuses us ({said}); its claims are held",
+    "in_doubt": "no readable answer ({said}), so nobody knows whether it was booked",
+    "duplicate_reported": "the insurer says that it has it already ({said})",
+    "unreadable_answer": "an answer ({said}) that the insurer's file does not explain",
+    "poison": "it could not be sent at all: {said}",
+    "fenced": "held back at the last moment: {said}",
+    "found": "it has the claim ({said})",
+    "not_found": "it has not got the claim ({said})",
+    "no_answer": "that told us nothing ({said})",
+}
+_CONSEQUENCES = {
+    "It will be asked about before anything is sent again.",
+    "It may be sent again.",
+    "It is tried again later.",
+}
+
+
 def _of_attempt(a: Row[Any]) -> str:
     did = "Sent" if a.kind == "send" else "Asked the insurer"
-    if a.http_status is not None:
-        return f"{did} (attempt {a.n}): HTTP {a.http_status}, read as {a._mapping['class']}."
-    return f"{did} (attempt {a.n}): no answer, {a.error or 'still open'}; {a._mapping['class']}."
+    said = f"HTTP {a.http_status}" if a.http_status is not None else a.error or "no answer"
+    return f"{did} (attempt {a.n}): {_CAME_TO[a._mapping['class']].format(said=said)}."
 
 
-def _of_move(move: Row[Any]) -> str:
+def _of_move(move: Row[Any]) -> list[str]:
+    """Sentences for a move that its attempt does not tell already."""
     if move.source is None:
-        return f"Made by {move.by} ({move.event})" + (f": {move.reason}." if move.reason else ".")
-    text = f"{move.source} → {move.target}: {move.event}"
-    if move.reason:
-        text += f", by {move.by}: {move.reason}"
-    return text + "."
+        made = f"Put into the outbox by {move.by} ({move.event})"
+        return [f"{made}: {move.reason}." if move.reason else f"{made}."]
+    if move.event in ("picked", "asking", "time to retry"):
+        return []
+    if move.attempt_n is not None:
+        if move.target == "in_doubt":
+            return ["It will be asked about before anything is sent again."]
+        if move.source == "inquiring" and move.target == "ready":
+            return ["It may be sent again."]
+        return ["It is tried again later."] if move.target == "retry_wait" else []
+    why = f": {move.reason}" if move.reason else ""
+    return [f"{move.event.capitalize()} by {move.by}{why} ({move.source} → {move.target})."]
 
 
 def _of_issues(s: Services, work: Work, row: Row[Any], attempts: list[Row[Any]]) -> Iterator[str]:

@@ -6,13 +6,24 @@ import dataclasses
 from collections.abc import Callable
 from datetime import UTC, date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_cases import INSURERS, a_claim, a_decision, case_of, edited, goldens_of, shipped
+from mapping_cases import (
+    FIXTURES,
+    INSURERS,
+    EditedShelf,
+    a_claim,
+    a_decision,
+    case_of,
+    edited,
+    goldens_of,
+    shipped,
+)
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.consultation import (
@@ -28,6 +39,7 @@ from payer_gateway.domain.money import Money
 from payer_gateway.mapping.bundle import Built, build, render
 from payer_gateway.mapping.bundle_check import check, own_checks
 from payer_gateway.mapping.canonical import canonical_json, parse_json
+from payer_gateway.mapping.consultation import read_consultation
 
 
 def consultation() -> Consultation:
@@ -210,6 +222,24 @@ def test_every_golden_bundle_is_sound_and_loads_in_r4b(insurer: str) -> None:
             bundle: Any = parse_json(body)
             assert check(bundle) == [], case.folder
             Bundle.model_validate(bundle)
+
+
+SHARED = sorted((FIXTURES / "consultations").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
+def test_every_shared_consultation_becomes_a_sound_bundle(path: Path) -> None:
+    asked = read_consultation(path.read_bytes()).consultation
+    shelf = EditedShelf({})
+    for coverage in asked.coverages:
+        profile = shelf.profile(shelf.find(coverage.insurer))
+        for use in Use:
+            claim = a_claim(use, coverage_order=coverage.order)
+
+            made = build(profile, asked, coverage, claim, a_decision())
+
+            assert made.total == asked.billed
+            assert canonical_json(parse_json(made.body)) == made.body
 
 
 Break = Callable[[dict[str, Any]], object]
