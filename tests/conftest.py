@@ -13,7 +13,6 @@ from processes import SandboxInsurer
 
 from payer_gateway.workflow.services import Services
 
-
 _number = itertools.count(1)
 
 

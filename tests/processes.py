@@ -186,7 +186,7 @@ class SlowLine(_Listening):
     def __init__(self, target: str, seed: int, at_most_s: float) -> None:
         there = urlsplit(target)
         self._target = there.hostname, there.port
-        self._random, self._at_most_s = random.Random(seed), at_most_s
+        self._random, self._at_most_s = random.Random(seed), at_most_s  # noqa: S311
         super().__init__()
 
     def serve(self, line: socket.socket) -> None:

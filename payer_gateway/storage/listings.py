@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -68,7 +67,7 @@ class Standing:
     worst_probes: int  # probes that failed in a row, of the insurer worst off
 
 
-def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
+def standing(work: Work, addressed: Sequence[str]) -> Standing:
     """Counts over all tenants, in one reading of the hot index."""
     is_open = submission.c.state.in_([s.value for s in OPEN_IN_LANE])
     is_addressed = submission.c.insurer_id.in_(addressed)
@@ -108,13 +107,6 @@ def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
         )
         .where(or_(submission.c.closed_at.is_(None), submission.c.state != "cancelled"))
     ).one()
-    due = work.conn.execute(
-        select(func.count()).where(
-            planned_claim.c.state == "open",
-            planned_claim.c.waits_for == "service_day",
-            planned_claim.c.due_on <= today,
-        )
-    ).scalar_one()
     asks_person = work.conn.execute(
         select(func.count()).where(
             planned_claim.c.state == "open", planned_claim.c.waits_for == "person"
@@ -122,7 +114,7 @@ def standing(work: Work, addressed: Sequence[str], today: date) -> Standing:
     ).scalar_one()
     probes = work.conn.execute(select(func.max(insurer.c.breaker_failures))).scalar_one()
     return Standing(
-        moving=row.moving + due,
+        moving=row.moving,
         refused=row.refused,
         paused=row.paused,
         unaddressed=row.unaddressed,
@@ -139,3 +131,13 @@ def cause_label(work: Work, row: Row[Any]) -> str | None:
     return work.conn.execute(
         select(cause.c.label).where(cause.c.tenant_id == row.tenant_id, cause.c.id == row.cause_id)
     ).scalar_one_or_none()
+
+
+def planned_days(work: Work) -> Sequence[Row[Any]]:
+    """Open planned claims that wait for their service day: (zone, due_on, n). Whether the day has
+    come is judged in each plan's own zone, by whoever knows the business day."""
+    return work.conn.execute(
+        select(planned_claim.c.zone, planned_claim.c.due_on, func.count().label("n"))
+        .where(planned_claim.c.state == "open", planned_claim.c.waits_for == "service_day")
+        .group_by(planned_claim.c.zone, planned_claim.c.due_on)
+    ).all()

@@ -31,6 +31,9 @@ class Leased:
 
 
 _other = submission.alias("other")
+_ITS_INSURER = and_(
+    insurer.c.tenant_id == submission.c.tenant_id, insurer.c.id == submission.c.insurer_id
+)
 
 
 def _may_talk(now: Any) -> ColumnElement[bool]:
@@ -101,22 +104,35 @@ def pick(
         conditions.append(insurer.c.mode != "paused")
     row = work.conn.execute(
         select(submission)
-        .join(
-            insurer,
-            and_(
-                insurer.c.tenant_id == submission.c.tenant_id,
-                insurer.c.id == submission.c.insurer_id,
-            ),
-        )
+        .join(insurer, _ITS_INSURER)
         .where(*conditions)
         .order_by(due, submission.c.id)
         .limit(1)
         # Both rows: two workers must not both take an insurer's last slot or its one probe.
         .with_for_update(skip_locked=True)
     ).one_or_none()
-    if row is None:
+    if row is None or (source is State.READY and not _may_still_go(work, row)):
         return None
     return _lease(work, row, worker, lease)
+
+
+def _may_still_go(work: Work, row: Row[Any]) -> bool:
+    """Asked again once both rows are ours. PostgreSQL counted what is under way as it was when the
+    statement began, so a worker that picked and committed since is only seen now."""
+    if not work.is_postgresql:
+        return True
+    found = work.conn.execute(
+        select(submission.c.id)
+        .join(insurer, _ITS_INSURER)
+        .where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.insurer_id == row.insurer_id,
+            submission.c.id == row.id,
+            _may_talk(work.now),
+            _lane_is_free(),
+        )
+    )
+    return found.first() is not None
 
 
 def _lease(work: Work, row: Row[Any], worker: str, lease: timedelta) -> Leased:
@@ -206,13 +222,7 @@ def ask_now(work: Work, submission_ids: Sequence[str]) -> None:
 def _unanswered(insurers: Sequence[str]) -> Select[tuple[str]]:
     return (
         select(submission.c.id)
-        .join(
-            insurer,
-            and_(
-                insurer.c.tenant_id == submission.c.tenant_id,
-                insurer.c.id == submission.c.insurer_id,
-            ),
-        )
+        .join(insurer, _ITS_INSURER)
         .where(
             submission.c.state == State.ACCEPTED.value,
             submission.c.adjudication_due.is_not(None),

@@ -9,9 +9,10 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import DBAPIError
 
@@ -53,13 +54,14 @@ def send_one(s: Services, worker: str) -> bool:
         )
         if leased is None:
             return False
-        body = bodies.get(work, leased.row.tenant_id, leased.row.body_id)
     started = time.monotonic()
     profile = profile_of(s, leased.row)
     if profile is None:
         _quarantine(s, leased, "the profile it was made with is not among the mappings")
         return True
     try:
+        with s.database.read() as work:
+            body = bodies.get(work, leased.row.tenant_id, leased.row.body_id)
         request = _submit_request(s, leased, profile, body, started)
     except GatewayError as exc:
         _quarantine(s, leased, str(exc))
@@ -307,9 +309,15 @@ class Delivery:
         return standing.worst_probes >= PROBES_WAITED_FOR and standing.moving == standing.refused
 
     def _standing(self) -> Standing:
-        with self.services.database.read() as work:
-            today = self.services.today or work.now.date()
-            return listings.standing(work, list(self.services.addresses), today)
+        s = self.services
+        with s.database.read() as work:
+            standing = listings.standing(work, list(s.addresses))
+            due = sum(
+                planned.n
+                for planned in listings.planned_days(work)
+                if planned.due_on <= s.business_day(work.now, ZoneInfo(planned.zone))
+            )
+        return replace(standing, moving=standing.moving + due)
 
     def _ask_once(self, asked: set[str]) -> bool:
         """Have adjudications that are still due fetched, each once; False when all were."""

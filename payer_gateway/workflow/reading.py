@@ -29,6 +29,23 @@ def page(s: Services, principal: Principal, filters: Filters) -> list[dict[str, 
         ]
 
 
+def listing(
+    s: Services,
+    principal: Principal,
+    *,
+    limit: int,
+    after: str | None = None,
+    state: str | None = None,
+    insurer: str | None = None,
+    consultation: str | None = None,
+    use: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """One page, and the id after which the next one starts; None after the last."""
+    filters = Filters(state, insurer, consultation, use, after, limit + 1)
+    rows = page(s, principal, filters)
+    return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+
+
 def all_submissions(
     s: Services, principal: Principal, filters: Filters
 ) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from storage_hands import TENANT, bring_to, row_of, set_state, state_of
 
 from payer_gateway.domain.submission import EDGES, NEXT, OutcomeClass, State
-from payer_gateway.storage import bodies, ledger, outbox, picking, tables, tenants
+from payer_gateway.storage import bodies, delivery_tables, ledger, outbox, picking, tables, tenants
 from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.workflow.services import Services
 
@@ -33,7 +33,7 @@ def test_the_migrations_build_exactly_the_tables_of_the_code(house: Services) ->
 
 
 def test_the_databases_table_of_moves_is_the_domains(house: Services) -> None:
-    edge = tables.submission_edge
+    edge = delivery_tables.submission_edge
 
     with house.database.read() as work:
         stored = {tuple(row) for row in work.conn.execute(select(edge.c.source, edge.c.target))}
@@ -41,18 +41,19 @@ def test_the_databases_table_of_moves_is_the_domains(house: Services) -> None:
     assert stored == {(e.source.value, e.target.value) for e in EDGES}
 
 
-@pytest.mark.parametrize("source", list(State))
-def test_the_database_refuses_every_move_that_the_table_does_not_hold(
-    house: Services, source: State
-) -> None:
-    submission_id = a_submission(house)
-    bring_to(house, submission_id, source)
+def test_the_database_refuses_every_move_that_the_table_does_not_hold(house: Services) -> None:
+    refused = 0
+    for source in State:
+        submission_id = a_submission(house)
+        bring_to(house, submission_id, source)
 
-    for target in set(State) - NEXT[source] - {source}:
-        with pytest.raises(DBAPIError, match="illegal move"), house.database.write() as work:
-            set_state(work, submission_id, target.value)
+        for target in set(State) - NEXT[source] - {source}:
+            with pytest.raises(DBAPIError, match="illegal move"), house.database.write() as work:
+                set_state(work, submission_id, target.value)
+            refused += 1
 
-    assert state_of(house, submission_id) == source
+        assert state_of(house, submission_id) == source
+    assert refused == len(State) * (len(State) - 1) - len(EDGES)
 
 
 def test_the_database_refuses_a_state_that_there_is_not(house: Services) -> None:
@@ -62,24 +63,23 @@ def test_the_database_refuses_a_state_that_there_is_not(house: Services) -> None
         set_state(work, submission_id, "parked")
 
 
-@pytest.mark.parametrize("state", sorted(set(State) - {State.READY}))
-def test_a_submission_cannot_be_born_in_another_state_than_ready(
-    house: Services, state: State
-) -> None:
+def test_a_submission_cannot_be_born_in_another_state_than_ready(house: Services) -> None:
     born = row_of(house, a_submission(house))._asdict()
     born |= {
         "id": "00000000-0000-7000-8000-000000000001",
         "claim_identifier": "another",
-        "state": state.value,
         "lease_token": "00000000-0000-4000-8000-000000000002",
         "lease_until": born["created_at"],
     }
 
-    with (
-        pytest.raises(DBAPIError, match="starts as ready"),
-        house.database.write() as work,
-    ):
-        work.conn.execute(tables.submission.insert().values(**born))
+    for state in set(State) - {State.READY}:
+        with (
+            pytest.raises(DBAPIError, match="starts as ready"),
+            house.database.write() as work,
+        ):
+            work.conn.execute(
+                delivery_tables.submission.insert().values(**born | {"state": state.value})
+            )
 
 
 def test_a_claim_identifier_is_submitted_to_an_insurer_once(house: Services) -> None:
@@ -87,7 +87,7 @@ def test_a_claim_identifier_is_submitted_to_an_insurer_once(house: Services) -> 
     born["id"] = "00000000-0000-7000-8000-000000000001"
 
     with pytest.raises(DBAPIError), house.database.write() as work:
-        work.conn.execute(tables.submission.insert().values(**born))
+        work.conn.execute(delivery_tables.submission.insert().values(**born))
 
 
 def test_a_sending_submission_without_a_lease_is_refused(house: Services) -> None:
@@ -115,27 +115,25 @@ def test_a_closed_attempt_is_never_edited(house: Services) -> None:
     row = row_of(house, a_submission(house))
     _pick_and_reject(house)
 
-    with pytest.raises(DBAPIError, match="closed attempt|append-only"):
-        with house.database.write() as work:
-            work.conn.execute(tables.attempt.update().values(error="it was not me"))
+    with (
+        pytest.raises(DBAPIError, match=r"closed attempt|append-only"),
+        house.database.write() as work,
+    ):
+        work.conn.execute(delivery_tables.attempt.update().values(error="it was not me"))
 
     with house.database.read() as work:
         assert [a.error for a in outbox.attempts(work, TENANT, row.id)] == [None]
 
 
-@pytest.mark.parametrize(
-    "table", ["ledger", "transition", "decision", "consultation_revision", "claim"]
-)
-@pytest.mark.parametrize("change", ["UPDATE {} SET tenant_id = 'x'", "DELETE FROM {}"])
-def test_what_has_happened_is_never_changed_or_taken_away(
-    house: Services, table: str, change: str
-) -> None:
+def test_what_has_happened_is_never_changed_or_taken_away(house: Services) -> None:
     row = row_of(house, a_submission(house))
     with house.database.write() as work:
         ledger.acknowledged(work, row, "N-1", None)
 
-    with pytest.raises(DBAPIError, match="append-only"), house.database.write() as work:
-        work.conn.execute(text(change.format(table)))
+    for table in ("ledger", "transition", "decision", "consultation_revision", "claim"):
+        for change in (f"UPDATE {table} SET tenant_id = 'x'", f"DELETE FROM {table}"):  # noqa: S608
+            with pytest.raises(DBAPIError, match="append-only"), house.database.write() as work:
+                work.conn.execute(text(change))
 
 
 def test_equal_bytes_are_stored_once_per_tenant(house: Services) -> None:
@@ -176,7 +174,12 @@ def test_a_claim_and_its_submission_are_committed_together_or_not_at_all(
         take_in(house, another(BY_VIDEO), OPS)
 
     with house.database.read() as work:
-        for table in (tables.consultation, tables.decision, tables.claim, tables.submission):
+        for table in (
+            tables.consultation,
+            tables.decision,
+            tables.claim,
+            delivery_tables.submission,
+        ):
             assert work.conn.execute(select(table)).all() == []
 
 

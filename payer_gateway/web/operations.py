@@ -1,0 +1,160 @@
+"""Every operation of the HTTP surface in one table: who may call it, what it takes and gives.
+
+Sign-in goes by this table (what it does not list is denied) and the OpenAPI document is made from
+it; a test holds it against the routes, both ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from payer_gateway.domain.principal import Act
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``act`` None: open to everybody, without a key. ``takes`` and ``gives`` name schemas."""
+
+    endpoint: str
+    method: str
+    path: str
+    act: Act | None
+    summary: str
+    takes: str | None = None
+    gives: dict[int, str] = field(default_factory=dict)
+    needs_body: bool = True
+    has_key: bool = False  # takes an Idempotency-Key
+    has_filters: bool = False
+
+
+_V1 = "/api/v1"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "consultations.take",
+        "POST",
+        f"{_V1}/consultations",
+        Act.SUBMIT_CONSULTATION,
+        "Take a consultation in: it is decided, and the claims that follow go into the outbox."
+        " 201: new, or new content under the same source id; 200: the same content again.",
+        takes="Consultation",
+        gives={200: "ConsultationSummary", 201: "ConsultationSummary"},
+        has_key=True,
+    ),
+    Operation(
+        "consultations.show",
+        "GET",
+        f"{_V1}/consultations/{{consultation_id}}",
+        Act.READ_CONSULTATION,
+        "What was decided, what is on its way, what is planned.",
+        gives={200: "ConsultationSummary"},
+    ),
+    Operation(
+        "consultations.correct",
+        "POST",
+        f"{_V1}/consultations/{{consultation_id}}/corrections",
+        Act.CORRECT_CLAIM,
+        "Replace a claim by what the whole corrected consultation says, or void it.",
+        takes="Correction",
+        gives={201: "ConsultationSummary"},
+        has_key=True,
+    ),
+    Operation(
+        "consultations.decide",
+        "POST",
+        f"{_V1}/consultations/{{consultation_id}}/decision",
+        Act.DECIDE_CONSULTATION,
+        "Decide a consultation that waits for a person.",
+        takes="PersonsDecision",
+        gives={200: "ConsultationSummary"},
+    ),
+    Operation(
+        "submissions.page",
+        "GET",
+        f"{_V1}/submissions",
+        Act.READ_SUBMISSION,
+        "Submissions, oldest first, a page at a time.",
+        gives={200: "SubmissionPage"},
+        has_filters=True,
+    ),
+    Operation(
+        "submissions.show",
+        "GET",
+        f"{_V1}/submissions/{{submission_id}}",
+        Act.READ_SUBMISSION,
+        "One submission with its attempts, its ledger and why it is not sent now.",
+        gives={200: "SubmissionDetail"},
+    ),
+    Operation(
+        "submissions.resolve",
+        "POST",
+        f"{_V1}/submissions/{{submission_id}}/resolve",
+        Act.REPAIR_SUBMISSION,
+        "Say, with evidence, whether the insurer booked it.",
+        takes="Resolution",
+        gives={200: "Submission"},
+    ),
+    Operation(
+        "submissions.cancel",
+        "POST",
+        f"{_V1}/submissions/{{submission_id}}/cancel",
+        Act.REPAIR_SUBMISSION,
+        "Take it back before anything is booked.",
+        takes="Reason",
+        gives={200: "Submission"},
+    ),
+    Operation(
+        "submissions.replay",
+        "POST",
+        f"{_V1}/submissions/{{submission_id}}/replay",
+        Act.REPAIR_SUBMISSION,
+        "Send a rejected or stuck one again: the same claim, the same bytes.",
+        takes="Reason",
+        gives={200: "Submission"},
+    ),
+    Operation(
+        "insurers.pause",
+        "POST",
+        f"{_V1}/insurers/{{name}}/pause",
+        Act.STEER_INSURER,
+        "Hold everything to this insurer; nothing is dropped.",
+        takes="Reason",
+        gives={200: "InsurerMode"},
+    ),
+    Operation(
+        "insurers.resume",
+        "POST",
+        f"{_V1}/insurers/{{name}}/resume",
+        Act.STEER_INSURER,
+        "Let traffic to this insurer flow again; a reason may be given.",
+        takes="Reason",
+        gives={200: "InsurerMode"},
+        needs_body=False,
+    ),
+    Operation(
+        "openapi.document",
+        "GET",
+        f"{_V1}/openapi.json",
+        None,
+        "This document.",
+        gives={200: "OpenApi"},
+    ),
+    Operation(
+        "health.is_up",
+        "GET",
+        "/healthz",
+        None,
+        "The process is up.",
+        gives={200: "Health"},
+    ),
+    Operation(
+        "health.is_ready",
+        "GET",
+        "/readyz",
+        None,
+        "The database answers and has the schema of this version; 503 otherwise.",
+        gives={200: "Health", 503: "Problem"},
+    ),
+)
+
+BY_ENDPOINT: dict[str, Operation] = {each.endpoint: each for each in OPERATIONS}

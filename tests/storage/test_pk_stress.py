@@ -1,0 +1,315 @@
+"""Picking: which submission may be worked on now, and that nobody gets another's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from builders import (
+    NEEDS_AUTHORIZATION,
+    OPS,
+    TWO_COVERAGES,
+    Build,
+    a_submission,
+    another,
+    take_in,
+)
+from sqlalchemy import func, select, update
+from storage_hands import (
+    TENANT,
+    bring_to,
+    row_of,
+    set_columns,
+    set_insurer,
+    state_of,
+)
+
+from payer_gateway.domain.errors import LeaseLost
+from payer_gateway.domain.submission import OutcomeClass, State
+from payer_gateway.storage import delivery_tables, insurers_mode, outbox, picking
+from payer_gateway.storage.picking import Leased
+from payer_gateway.workflow import repair
+from payer_gateway.workflow.services import Services
+
+NORTHWIND, MEDICARE = "northwind-ppo", "medicare-b"
+OF_MEDICARE = "02"  # a fixture that is billed to MEDICARE
+
+
+@pytest.fixture
+def house(build: Build) -> Services:
+    return build()
+
+
+def pick(
+    house: Services, insurers: Sequence[str] = (NORTHWIND, MEDICARE), source: State = State.READY
+) -> Leased | None:
+    with house.database.write() as work:
+        return picking.pick(
+            work, source, insurers=insurers, worker="w", lease=timedelta(seconds=60)
+        )
+
+
+def picked(house: Services, insurers: Sequence[str] = (NORTHWIND, MEDICARE)) -> str | None:
+    leased = pick(house, insurers)
+    return None if leased is None else str(leased.row.id)
+
+
+def test_a_picked_submission_is_leased_and_its_attempt_is_written_before_it_is_sent(
+    house: Services,
+) -> None:
+    submission_id = a_submission(house)
+
+    leased = pick(house)
+
+    assert leased is not None
+    row = row_of(house, submission_id)
+    assert (row.state, row.lease_token) == ("sending", leased.row.lease_token)
+    with house.database.read() as work:
+        (written,) = outbox.attempts(work, TENANT, submission_id)
+    assert (written.kind, written.request_body_id) == ("send", row.body_id)
+    assert (written.lease_token, written.ended_at) == (row.lease_token, None)
+
+
+def test_the_oldest_due_submission_is_picked_first_and_none_twice(house: Services) -> None:
+    first, second = a_submission(house), a_submission(house)
+
+    order = [picked(house), picked(house), picked(house)]
+
+    assert order == [first, second, None]
+
+
+def test_a_submission_whose_time_has_not_come_is_left_alone(house: Services) -> None:
+    submission_id = a_submission(house)
+    row = row_of(house, submission_id)
+    set_columns(house, submission_id, next_at=row.next_at + timedelta(hours=1))
+
+    assert picked(house) is None
+
+
+def test_an_insurer_without_an_address_is_not_picked_for(house: Services) -> None:
+    a_submission(house)
+
+    assert picked(house, [MEDICARE]) is None
+
+
+def test_a_paused_insurer_is_held_while_the_others_flow_and_goes_on_when_resumed(
+    house: Services,
+) -> None:
+    held, flowing = a_submission(house), a_submission(house, OF_MEDICARE)
+    repair.set_insurer_mode(house, OPS, NORTHWIND, "paused", "their migration")
+
+    while_paused = [picked(house), picked(house)]
+    repair.set_insurer_mode(house, OPS, NORTHWIND, "on", None)
+
+    assert while_paused == [flowing, None]
+    assert picked(house) == held
+
+
+def test_a_paused_insurer_is_not_asked_about_what_is_in_doubt_either(house: Services) -> None:
+    bring_to(house, a_submission(house), State.IN_DOUBT)
+    repair.set_insurer_mode(house, OPS, NORTHWIND, "paused", "their migration")
+
+    assert pick(house, source=State.IN_DOUBT) is None
+
+
+def test_an_open_breaker_holds_everything_and_then_lets_one_probe_through(
+    house: Services,
+) -> None:
+    a_submission(house)
+    a_submission(house)
+    with house.database.write() as work:
+        insurers_mode.endpoint_failed(work, TENANT, NORTHWIND, "HTTP 401")
+    at_once = picked(house)
+    with house.database.write() as work:
+        work.conn.execute(
+            update(delivery_tables.insurer).values(breaker_until=work.now - timedelta(seconds=1))
+        )
+
+    probe, beside_the_probe = picked(house), picked(house)
+
+    assert (at_once, beside_the_probe) == (None, None)
+    assert probe is not None
+
+
+def test_an_answer_about_the_claim_closes_the_breaker(house: Services) -> None:
+    first, second = a_submission(house), a_submission(house)
+    with house.database.write() as work:
+        insurers_mode.endpoint_failed(work, TENANT, NORTHWIND, "HTTP 401")
+
+        insurers_mode.endpoint_answered(work, TENANT, NORTHWIND)
+
+    assert [picked(house), picked(house)] == [first, second]
+
+
+def test_an_insurer_gets_no_more_at_once_than_its_file_says(house: Services) -> None:
+    for _ in range(3):
+        a_submission(house)
+    of_medicare = a_submission(house, OF_MEDICARE)
+    set_insurer(house, NORTHWIND, max_inflight=2)
+
+    got = [picked(house) for _ in range(4)]
+
+    assert got[2:] == [of_medicare, None]
+    assert None not in got[:2]
+
+
+def test_what_is_being_asked_takes_a_slot_too(house: Services) -> None:
+    bring_to(house, a_submission(house), State.INQUIRING)
+    a_submission(house)
+    set_insurer(house, NORTHWIND, max_inflight=1)
+
+    assert picked(house) is None
+
+
+@pytest.mark.parametrize(
+    "state", [State.READY, State.SENDING, State.RETRY_WAIT, State.IN_DOUBT, State.INQUIRING]
+)
+def test_an_open_claim_holds_back_the_younger_ones_of_its_lane_and_no_other(
+    house: Services, state: State
+) -> None:
+    older, younger, of_another_lane = (a_submission(house) for _ in range(3))
+    bring_to(house, older, state)
+    set_columns(house, younger, lane_key=row_of(house, older).lane_key)
+    if state is State.READY:  # due later than the younger one, and still before it in the lane
+        row = row_of(house, older)
+        set_columns(house, older, next_at=row.next_at + timedelta(hours=1))
+
+    got = [picked(house), picked(house)]
+
+    assert got == [of_another_lane, None]
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.REJECTED, State.NEEDS_HUMAN])
+def test_a_closed_claim_of_the_lane_holds_back_nothing_but_what_follows_from_it(
+    house: Services, state: State
+) -> None:
+    older, younger = a_submission(house), a_submission(house)
+    bring_to(house, older, state)
+    set_columns(house, younger, lane_key=row_of(house, older).lane_key)
+    free = picked(house)
+    follower = a_submission(house)
+    set_columns(house, follower, lane_key=row_of(house, older).lane_key, follows_id=older)
+    set_insurer(house, NORTHWIND, max_inflight=100)
+    bring_to(house, younger, State.ACCEPTED)
+
+    follows = picked(house)
+
+    assert free == younger
+    assert follows == (follower if state is State.ACCEPTED else None)
+
+
+def test_coverages_of_one_consultation_and_its_authorization_are_lanes_of_their_own(
+    house: Services,
+) -> None:
+    two = take_in(house, another(TWO_COVERAGES))
+    authorization = take_in(house, another(NEEDS_AUTHORIZATION))
+
+    lanes = {
+        row_of(house, s["id"]).lane_key
+        for summary in (two, authorization)
+        for s in summary["submissions"]
+    }
+
+    assert lanes == {f"{two['consultation']}:1", f"{authorization['consultation']}:1"}
+
+
+def test_workers_that_pick_at_the_same_time_never_get_the_same_submission(
+    house: Services,
+) -> None:
+    expected = {a_submission(house) for _ in range(16)}
+    set_insurer(house, NORTHWIND, max_inflight=1000)
+    got: list[str] = []
+
+    def work_until_all_are_picked() -> None:
+        while len(got) < len(expected):
+            submission_id = picked(house)
+            if submission_id is not None:
+                got.append(submission_id)
+
+    at_once(work_until_all_are_picked, 4)
+
+    assert sorted(got) == sorted(expected)
+
+
+def test_workers_that_pick_at_the_same_time_never_exceed_what_an_insurer_takes(
+    house: Services,
+) -> None:
+    for _ in range(8):
+        a_submission(house)
+    set_insurer(house, NORTHWIND, max_inflight=1)
+    sending = select(func.count()).where(delivery_tables.submission.c.state == "sending")
+    most = 0
+
+    for _ in range(400):
+        at_once(lambda: pick(house), 6)
+        with house.database.write() as work:
+            most = max(most, work.conn.execute(sending).scalar_one())
+        give_back_all(house)
+
+    print("MOST", most); assert most == 1
+
+
+def test_the_fence_opens_only_for_our_lease_in_our_state_that_outlives_the_deadline(
+    house: Services,
+) -> None:
+    a_submission(house)
+    leased = pick(house)
+    assert leased is not None
+
+    with house.database.read() as work:
+        in_time = outbox.held_by_lease(work, leased.row, work.now + timedelta(seconds=50))
+        too_late = outbox.held_by_lease(work, leased.row, work.now + timedelta(seconds=70))
+    set_columns(house, leased.row.id, lease_token="00000000-0000-4000-8000-000000000009")
+    with house.database.read() as work:
+        of_another = outbox.held_by_lease(work, leased.row, work.now + timedelta(seconds=50))
+    set_columns(house, leased.row.id, lease_token=leased.row.lease_token)
+    bring_to(house, leased.row.id, State.IN_DOUBT)
+    with house.database.read() as work:
+        moved_on = outbox.held_by_lease(work, leased.row, work.now)
+
+    assert (in_time, too_late, of_another, moved_on) == (True, False, False, False)
+
+
+def test_a_move_under_a_lease_that_is_gone_changes_nothing(house: Services) -> None:
+    submission_id = a_submission(house)
+    leased = pick(house)
+    assert leased is not None
+    set_columns(house, submission_id, lease_token="00000000-0000-4000-8000-000000000009")
+
+    with pytest.raises(LeaseLost), house.database.write() as work:
+        outbox.move(work, leased.row, State.ACCEPTED, "accepted", "w")
+
+    assert state_of(house, submission_id) == "sending"
+
+
+def at_once(act: object, workers: int) -> None:
+    """Run it in that many threads that start together; what breaks one breaks the test."""
+    assert callable(act)
+    start, broken = threading.Barrier(workers), []
+
+    def run() -> None:
+        try:
+            start.wait()
+            act()
+        except Exception as exc:
+            broken.append(exc)
+
+    threads = [threading.Thread(target=run) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert broken == []
+
+
+def give_back_all(house: Services) -> None:
+    with house.database.write() as work:
+        for row in work.conn.execute(
+            select(delivery_tables.submission).where(
+                delivery_tables.submission.c.state == "sending"
+            )
+        ).all():
+            outbox.close_attempt(work, row, OutcomeClass.ENDPOINT_FAULT, lease_token=None)
+            outbox.move(work, row, State.READY, "given back", "test")

@@ -1,0 +1,127 @@
+"""The web surface on a database of its own, with keys for whoever a test needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from payer_gateway.app import build_services
+from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.settings import Settings
+from payer_gateway.storage.tables import metadata
+from payer_gateway.web.application import create_web_app
+from payer_gateway.workflow import clients
+from payer_gateway.workflow.services import Services
+
+ROOT = Path(__file__).parents[2]
+CONSULTATIONS = ROOT / "fixtures" / "consultations"
+TODAY = "2026-04-15"
+V1 = "/api/v1"
+PERSONAL = ("Villarreal", "Marisol", "1979-05-14", "NW4410021", "Juniper")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {
+        "PAYER_GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
+        "PAYER_GATEWAY_MAPPINGS": str(ROOT / "mappings"),
+        "PAYER_GATEWAY_TODAY": TODAY,
+    }
+
+
+def consultation(number: str = "01") -> dict[str, Any]:
+    """A fixture by its number."""
+    (file,) = CONSULTATIONS.glob(f"{number}-*.json")
+    document: dict[str, Any] = json.loads(file.read_text())
+    return document
+
+
+@dataclass
+class Surface:
+    services: Services
+    app: Flask
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def key(self, role: str = "provider", tenant: str = "default") -> str:
+        if (tenant, role) not in self.keys:
+            operator = Principal(tenant, Role.OPS, "local:test")
+            added = clients.add(self.services, operator, tenant, f"{role} client", Role(role))
+            self.keys[tenant, role] = added["key"]
+        return self.keys[tenant, role]
+
+    def headers(self, role: str = "provider", tenant: str = "default") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key(role, tenant)}"}
+
+    def get(self, path: str, role: str = "provider", tenant: str = "default") -> TestResponse:
+        return self.client.get(path, headers=self.headers(role, tenant))
+
+    def post(
+        self,
+        path: str,
+        body: object,
+        role: str = "provider",
+        tenant: str = "default",
+        **headers: str,
+    ) -> TestResponse:
+        """``body`` is sent as JSON unless it is bytes; ``Idempotency_Key=…`` sets that header."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(
+            path,
+            data=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            headers={
+                "Content-Type": "application/json",
+                **self.headers(role, tenant),
+                **sent,
+            },
+        )
+
+    def take(self, number: str = "01", **options: Any) -> dict[str, Any]:
+        answer = self.post(f"{V1}/consultations", consultation(number), **options)
+        assert answer.status_code in (200, 201), answer.text
+        summary: dict[str, Any] = answer.json
+        return summary
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with self.services.database.read() as work:
+            return {
+                name: work.conn.execute(select(func.count()).select_from(table)).scalar_one()
+                for name, table in metadata.tables.items()
+            }
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Surface]:
+    services = build_services(Settings.from_env(environment(folder)))
+    try:
+        yield Surface(services, create_web_app(services))
+    finally:
+        services.client.close()
+        services.database.close()
+
+
+def problem(answer: TestResponse, status: int) -> dict[str, Any]:
+    """The problem that the answer is, after checking that it is one."""
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    told: dict[str, Any] = json.loads(answer.data)
+    assert told["status"] == status
+    assert {"type", "title", "detail"} <= told.keys()
+    assert "Traceback" not in answer.text
+    return told
+
+
+def paths(told: dict[str, Any]) -> list[str]:
+    return [error["path"] for error in told["errors"]]

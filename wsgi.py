@@ -1,0 +1,14 @@
+"""The entry point for any WSGI server: ``gunicorn --threads 8 wsgi:application``.
+
+Unlike the modules of the package this one works when it is imported: that is what it is for. It
+answers HTTP only; run ``payer-gateway deliver`` beside it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from payer_gateway.app import create_app
+from payer_gateway.settings import Settings
+
+application = create_app(Settings.from_env(os.environ))
