@@ -58,8 +58,8 @@ class SandboxInsurer:
             claims, billed, payable = found.get(key, (0, Decimal(0), Decimal(0)))
             found[key] = (
                 claims + row["times"],
-                billed + Decimal(row["billed"]),
-                payable + Decimal(row["payable"]),
+                billed + Decimal(row["billed"]) * row["times"],
+                payable + Decimal(row["payable"]) * row["times"],
             )
         return found
 

@@ -35,6 +35,8 @@ from payer_gateway.workflow.sweeping import profile_of, sweep
 
 log = logging.getLogger(__name__)
 
+# Plain sleeps, not Event.wait: its absolute deadline on the monotonic clock is not what a shifted
+# clock (libfaketime, in tests) makes of it, and a stop may take a quarter of a second.
 SWEEP_EVERY_S = 0.25
 IDLE_WAIT_S = 0.1
 # With --until-idle, an insurer that keeps refusing us altogether is a person's matter after this
@@ -262,7 +264,7 @@ class Delivery:
         sweeper = worker_name(-1)
         while not stop.is_set():
             _guarded(lambda: sweep(self.services, sweeper) > 0)
-            stop.wait(SWEEP_EVERY_S)
+            time.sleep(SWEEP_EVERY_S)
         for worker in workers:
             worker.join()
         if self._broken:
@@ -345,7 +347,7 @@ class Delivery:
             busy |= _guarded(lambda: ask_one(s, worker))
             busy |= _guarded(lambda: fetch_one(s, worker))
             if not busy:
-                stop.wait(IDLE_WAIT_S)
+                time.sleep(IDLE_WAIT_S)
 
 
 def _guarded(step: Callable[[], bool]) -> bool:

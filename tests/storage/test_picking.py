@@ -28,7 +28,7 @@ from storage_hands import (
 
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import OutcomeClass, State
-from payer_gateway.storage import delivery_tables, insurers_mode, outbox, picking
+from payer_gateway.storage import insurers_mode, outbox, picking, tables
 from payer_gateway.storage.picking import Leased
 from payer_gateway.workflow import repair
 from payer_gateway.workflow.services import Services
@@ -124,7 +124,7 @@ def test_an_open_breaker_holds_everything_and_then_lets_one_probe_through(
     at_once = picked(house)
     with house.database.write() as work:
         work.conn.execute(
-            update(delivery_tables.insurer).values(breaker_until=work.now - timedelta(seconds=1))
+            update(tables.insurer).values(breaker_until=work.now - timedelta(seconds=1))
         )
 
     probe, beside_the_probe = picked(house), picked(house)
@@ -239,10 +239,10 @@ def test_workers_that_pick_at_the_same_time_never_exceed_what_an_insurer_takes(
     for _ in range(8):
         a_submission(house)
     set_insurer(house, NORTHWIND, max_inflight=1)
-    sending = select(func.count()).where(delivery_tables.submission.c.state == "sending")
+    sending = select(func.count()).where(tables.submission.c.state == "sending")
     most = 0
 
-    for _ in range(12):
+    for _ in range(40):
         at_once(lambda: pick(house), 6)
         with house.database.write() as work:
             most = max(most, work.conn.execute(sending).scalar_one())
@@ -307,9 +307,7 @@ def at_once(act: object, workers: int) -> None:
 def give_back_all(house: Services) -> None:
     with house.database.write() as work:
         for row in work.conn.execute(
-            select(delivery_tables.submission).where(
-                delivery_tables.submission.c.state == "sending"
-            )
+            select(tables.submission).where(tables.submission.c.state == "sending")
         ).all():
             outbox.close_attempt(work, row, OutcomeClass.ENDPOINT_FAULT, lease_token=None)
             outbox.move(work, row, State.READY, "given back", "test")

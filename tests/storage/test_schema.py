@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from storage_hands import TENANT, bring_to, row_of, set_state, state_of
 
 from payer_gateway.domain.submission import EDGES, NEXT, OutcomeClass, State
-from payer_gateway.storage import bodies, delivery_tables, ledger, outbox, picking, tables, tenants
+from payer_gateway.storage import bodies, ledger, outbox, picking, tables, tenants
 from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.workflow.services import Services
 
@@ -33,7 +33,7 @@ def test_the_migrations_build_exactly_the_tables_of_the_code(house: Services) ->
 
 
 def test_the_databases_table_of_moves_is_the_domains(house: Services) -> None:
-    edge = delivery_tables.submission_edge
+    edge = tables.submission_edge
 
     with house.database.read() as work:
         stored = {tuple(row) for row in work.conn.execute(select(edge.c.source, edge.c.target))}
@@ -77,9 +77,7 @@ def test_a_submission_cannot_be_born_in_another_state_than_ready(house: Services
             pytest.raises(DBAPIError, match="starts as ready"),
             house.database.write() as work,
         ):
-            work.conn.execute(
-                delivery_tables.submission.insert().values(**born | {"state": state.value})
-            )
+            work.conn.execute(tables.submission.insert().values(**born | {"state": state.value}))
 
 
 def test_a_claim_identifier_is_submitted_to_an_insurer_once(house: Services) -> None:
@@ -87,7 +85,7 @@ def test_a_claim_identifier_is_submitted_to_an_insurer_once(house: Services) -> 
     born["id"] = "00000000-0000-7000-8000-000000000001"
 
     with pytest.raises(DBAPIError), house.database.write() as work:
-        work.conn.execute(delivery_tables.submission.insert().values(**born))
+        work.conn.execute(tables.submission.insert().values(**born))
 
 
 def test_a_sending_submission_without_a_lease_is_refused(house: Services) -> None:
@@ -119,7 +117,7 @@ def test_a_closed_attempt_is_never_edited(house: Services) -> None:
         pytest.raises(DBAPIError, match=r"closed attempt|append-only"),
         house.database.write() as work,
     ):
-        work.conn.execute(delivery_tables.attempt.update().values(error="it was not me"))
+        work.conn.execute(tables.attempt.update().values(error="it was not me"))
 
     with house.database.read() as work:
         assert [a.error for a in outbox.attempts(work, TENANT, row.id)] == [None]
@@ -178,7 +176,7 @@ def test_a_claim_and_its_submission_are_committed_together_or_not_at_all(
             tables.consultation,
             tables.decision,
             tables.claim,
-            delivery_tables.submission,
+            tables.submission,
         ):
             assert work.conn.execute(select(table)).all() == []
 

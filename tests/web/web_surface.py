@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from werkzeug.test import TestResponse
 
 from payer_gateway.app import build_services
 from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.domain.submission import State
 from payer_gateway.settings import Settings
+from payer_gateway.storage import outbox
 from payer_gateway.storage.tables import metadata
 from payer_gateway.web.application import create_web_app
 from payer_gateway.workflow import clients
@@ -125,3 +129,13 @@ def problem(answer: TestResponse, status: int) -> dict[str, Any]:
 
 def paths(told: dict[str, Any]) -> list[str]:
     return [error["path"] for error in told["errors"]]
+
+
+def settle(surface: Surface, submission_id: str, target: State, last_class: str) -> None:
+    """Move a ready submission through sending to ``target``, as delivery would."""
+    with surface.services.database.write() as work:
+        row = outbox.get(work, "default", submission_id)
+        lease = {"lease_token": str(uuid.uuid4()), "lease_until": work.now + timedelta(minutes=1)}
+        outbox.move(work, row, State.SENDING, "picked", "test", **lease)
+        sending = outbox.get(work, "default", submission_id)
+        outbox.move(work, sending, target, "recorded", "test", attempts=1, last_class=last_class)
