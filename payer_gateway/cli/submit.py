@@ -52,12 +52,14 @@ def submit_files(
 
 
 def _files_of(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(path.glob("*.json"))
-    return [path]
+    """The consultations of a folder; a folder that has none stands for itself, to be reported."""
+    found = sorted(path.glob("*.json")) if path.is_dir() else []
+    return found or [path]
 
 
 def _submit_one(services: Services, principal: Principal, file: Path) -> dict[str, Any]:
+    if file.is_dir():
+        return _refused((Fault("$", str(file), "name a JSON file, or a folder that holds some"),))
     try:
         document = file.read_bytes()
     except OSError as exc:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ class Database:
     """SQLite (WAL, one machine) or PostgreSQL, by URL."""
 
     def __init__(self, url: str) -> None:
+        self._writer: AbstractContextManager[object] = nullcontext()
         try:
             parsed = make_url(url)
         except ArgumentError as exc:
@@ -58,6 +60,9 @@ class Database:
             )
         elif parsed.get_backend_name() == "sqlite":
             self.engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30})
+            # SQLite has one writer. Threads of this process queue for it here, where the next one
+            # starts at once; among processes SQLite's own waiting sleeps in growing steps.
+            self._writer = threading.Lock()
             _prepare_sqlite(self.engine)
         else:
             raise SettingError(
@@ -68,7 +73,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Work]:
         """A transaction that commits when the block ends and rolls back when it raises."""
-        with self.engine.begin() as conn:
+        with self._writer, self.engine.begin() as conn:
             yield Work(conn, _now(conn))
 
     @contextmanager
@@ -102,8 +107,9 @@ class Database:
             )
 
     def schema_version(self) -> str | None:
-        with self.engine.connect() as conn:
-            return MigrationContext.configure(conn).get_current_revision()
+        """None for a database that no command has touched yet. Waits for no writer."""
+        with self.read() as work:
+            return MigrationContext.configure(work.conn).get_current_revision()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from flask import request
 from marshmallow import ValidationError, validates_schema
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import Fault, InvalidInput
@@ -33,6 +33,8 @@ def raw_body() -> bytes:
     if not is_json or request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
     body = request.get_data(cache=False)
+    if len(body) > LARGEST_BODY:
+        raise RequestEntityTooLarge
     if request.content_length is not None and len(body) != request.content_length:
         raise BadRequest("The body is not as long as its Content-Length says; send it again.")
     return body

@@ -40,7 +40,9 @@ def consultations(services: Services) -> Blueprint:
         def corrected() -> Made:
             asked: bodies.Correction = bodies.read(bodies.CorrectionShape, bodies.json_of(body))
             kind: Literal["replace", "void"] = "void" if asked.kind == "void" else "replace"
-            document = canonical_json(asked.consultation) if asked.consultation else None
+            document = None
+            if asked.consultation is not None:  # an empty one is a broken one, never a void
+                document = canonical_json(asked.consultation)
             try:
                 return 201, corrections.correct(
                     services,

@@ -23,8 +23,8 @@ from payer_gateway.storage.database import Work
 from payer_gateway.workflow import summary
 from payer_gateway.workflow.claiming import Basis, Carried, put_claim
 from payer_gateway.workflow.following import basis_of
-from payer_gateway.workflow.judging import covers_of, judge
-from payer_gateway.workflow.repair import must_be_known
+from payer_gateway.workflow.judging import covers_of, judge, last_service_day
+from payer_gateway.workflow.repair import must_be_known, must_say
 from payer_gateway.workflow.services import Services
 
 
@@ -44,6 +44,10 @@ def correct(
     Raises NotFound, InvalidInput, or Conflict while the old claim's fate is not settled.
     """
     principal.must_be_allowed(Act.CORRECT_CLAIM)
+    must_say(reason, "reason")
+    if (kind == "replace") != (document is not None):
+        cure = "give the whole corrected consultation to replace, and none to void"
+        raise InvalidInput((Fault("consultation", kind, cure),))
     with s.database.write() as work:
         row = consultations.get(work, principal.tenant_id, consultation_id, lock=True)
         old = outbox.get(work, principal.tenant_id, submission_id, lock=True)
@@ -65,10 +69,10 @@ def correct(
             follows_id=old.id,
             reason=reason,
         )
-        put_claim(s, work, principal, basis, Use(old.use), carried, event=kind)
+        new_id = put_claim(s, work, principal, basis, Use(old.use), carried, event=kind)
         if relation is Relation.PRIOR:
             outbox.move(work, old, State.SUPERSEDED, "edited", principal.subject, reason=reason)
-            _hand_on(work, old, principal)
+            _hand_on(work, old, new_id, basis)
         return summary.of_consultation(work, row.tenant_id, row.id)
 
 
@@ -148,9 +152,15 @@ def _corrected_basis(
     return basis
 
 
-def _hand_on(work: Work, old: Row[Any], principal: Principal) -> None:
-    """What waited for the edited submission waits for the one that took its place."""
-    newest = outbox.of_consultation(work, principal.tenant_id, old.consultation_id)[-1]
+def _hand_on(work: Work, old: Row[Any], new_id: str, basis: Basis) -> None:
+    """What waited for the edited submission waits for the one that took its place, and will be made
+    from what the consultation says now."""
     for planned in consultations.planned(work, old.tenant_id, old.consultation_id):
         if planned.state == "open" and planned.follows_id == old.id:
-            consultations.change_planned(work, planned, follows_id=newest.id)
+            consultations.change_planned(
+                work,
+                planned,
+                follows_id=new_id,
+                decision_id=basis.decision_id,
+                due_on=last_service_day(basis.consultation, basis.cover.plan),
+            )

@@ -70,7 +70,7 @@ def send_one(s: Services, worker: str) -> bool:
         return True
     reply = s.client.send(leased.row.insurer_id, request)
     reading = (
-        replies.read_submit(profile, Use(leased.row.use), reply)
+        _reading_of(replies.read_submit, profile, leased, reply)
         if isinstance(reply, Reply)
         else recording.silence(reply)
     )
@@ -289,9 +289,13 @@ class Delivery:
                     self.on_progress(standing)
                 if self._broken:
                     raise self._broken[0]
-                over = ends is not None and time.monotonic() >= ends
-                if over or (self._is_idle(standing) and not self._ask_once(asked)):
+                if ends is not None and time.monotonic() >= ends:
                     return standing
+                if self._is_idle(standing) and not self._ask_once(asked):
+                    # An answer that came in between may have set something in motion.
+                    standing = self._standing()
+                    if self._is_idle(standing):
+                        return standing
                 time.sleep(0.1)
         finally:
             stop.set()

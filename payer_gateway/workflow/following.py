@@ -41,17 +41,23 @@ def accepted(
     values: dict[str, Any] = {"cause_id": None}
     if reading.control_number is not None:
         values["control_number"] = reading.control_number
-    claim_row = consultations.claim_by_id(work, row.tenant_id, row.claim_id)
-    if is_correction(claim_row.relation) and row.follows_id is not None:
-        replaced = outbox.get(work, row.tenant_id, row.follows_id, lock=True)
-        if replaced.state == State.ACCEPTED.value:
-            outbox.move(work, replaced, State.SUPERSEDED, f"{claim_row.relation}d", by)
-            ledger.corrected(work, replaced, reply_body_id)
+    take_its_place(work, row, reply_body_id, by)
     if reading.adjudication is None:
         values["adjudication_due"] = work.now + _poll(profile)
     else:
         values |= adjudicated(work, row, reading, reply_body_id)
     return values
+
+
+def take_its_place(work: Work, row: Row[Any], reply_body_id: str | None, by: str) -> None:
+    """A replacement or void that the insurer has: the accepted claim it names is superseded."""
+    claim_row = consultations.claim_by_id(work, row.tenant_id, row.claim_id)
+    if not is_correction(claim_row.relation) or row.follows_id is None:
+        return
+    replaced = outbox.get(work, row.tenant_id, row.follows_id, lock=True)
+    if replaced.state == State.ACCEPTED.value:
+        outbox.move(work, replaced, State.SUPERSEDED, f"{claim_row.relation}d", by)
+        ledger.corrected(work, replaced, reply_body_id)
 
 
 def adjudicated(

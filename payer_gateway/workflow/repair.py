@@ -15,7 +15,7 @@ from payer_gateway.domain.submission import NEXT, OutcomeClass, State
 from payer_gateway.mapping import decision_json
 from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, outbox
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow import summary
+from payer_gateway.workflow import following, summary
 from payer_gateway.workflow.claiming import retry_budget
 from payer_gateway.workflow.services import Services
 
@@ -37,7 +37,7 @@ def replay_one(
     Raises Conflict, with the way on, when its state or what is known of it does not allow that.
     """
     principal.must_be_allowed(Act.REPAIR_SUBMISSION)
-    _must_say(reason, "reason")
+    must_say(reason, "reason")
     with s.database.write() as work:
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if State(row.state) not in (State.REJECTED, State.NEEDS_HUMAN):
@@ -56,7 +56,7 @@ def resolve(
 ) -> dict[str, Any]:
     """A person found out whether the insurer booked it. Booked: accepted. Not booked: ready."""
     principal.must_be_allowed(Act.REPAIR_SUBMISSION)
-    _must_say(evidence, "evidence")
+    must_say(evidence, "evidence")
     with s.database.write() as work:
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if State(row.state) is not State.NEEDS_HUMAN:
@@ -64,6 +64,7 @@ def resolve(
         by = principal.subject
         if booked:
             ledger.acknowledged(work, row, row.control_number, None)
+            following.take_its_place(work, row, None, by)
             outbox.move(
                 work,
                 row,
@@ -93,7 +94,7 @@ def resolve(
 def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -> dict[str, Any]:
     """Take back a submission before anything was booked; what waited for it is closed."""
     principal.must_be_allowed(Act.REPAIR_SUBMISSION)
-    _must_say(reason, "reason")
+    must_say(reason, "reason")
     with s.database.write() as work:
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if State.CANCELLED not in NEXT[State(row.state)]:
@@ -114,7 +115,7 @@ def decide_by_person(
 ) -> dict[str, Any]:
     """A person decides what waits for one: a new decision supersedes the old one, which stays."""
     principal.must_be_allowed(Act.DECIDE_CONSULTATION)
-    _must_say(reason, "reason")
+    must_say(reason, "reason")
     with s.database.write() as work:
         row = consultations.get(work, principal.tenant_id, consultation_id, lock=True)
         waiting = [
@@ -195,7 +196,8 @@ def must_be_known(row: Row[Any]) -> None:
         )
 
 
-def _must_say(text: str, field: str) -> None:
+def must_say(text: str, field: str) -> None:
+    """Raise InvalidInput for a blank reason: who repairs says why."""
     if not text.strip():
         raise InvalidInput((Fault(field, text, "say why, in a few words"),))
 
@@ -222,7 +224,7 @@ def set_insurer_mode(
     name = s.shelf.find(insurer)
     profile = s.shelf.profile(name)
     if mode != "on":
-        _must_say(reason or "", "reason")
+        must_say(reason or "", "reason")
     with s.database.write() as work:
         insurers_mode.ensure(work, principal.tenant_id, name, profile.delivery.max_inflight)
         insurers_mode.set_mode(work, principal.tenant_id, name, mode, reason, principal.subject)

@@ -61,7 +61,7 @@ def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any
 
 
 def test_money_is_never_a_number(document: dict[str, Any]) -> None:
-    assert '"number"' not in json.dumps(document)
+    assert '"type": "number"' not in json.dumps(document)
 
 
 @pytest.mark.parametrize("file", sorted(CONSULTATIONS.glob("*.json")), ids=lambda f: f.stem)

@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
 from payer_gateway.app import build_services
 from payer_gateway.domain.principal import Principal, Role
@@ -33,10 +34,10 @@ V1 = "/api/v1"
 PERSONAL = ("Villarreal", "Marisol", "1979-05-14", "NW4410021", "Juniper")
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, mappings: Path = ROOT / "mappings") -> dict[str, str]:
     return {
         "PAYER_GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
-        "PAYER_GATEWAY_MAPPINGS": str(ROOT / "mappings"),
+        "PAYER_GATEWAY_MAPPINGS": str(mappings),
         "PAYER_GATEWAY_TODAY": TODAY,
     }
 
@@ -107,8 +108,8 @@ class Surface:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Surface]:
-    services = build_services(Settings.from_env(environment(folder)))
+def opened(folder: Path, mappings: Path = ROOT / "mappings") -> Iterator[Surface]:
+    services = build_services(Settings.from_env(environment(folder, mappings)))
     try:
         yield Surface(services, create_web_app(services))
     finally:
@@ -116,14 +117,15 @@ def opened(folder: Path) -> Iterator[Surface]:
         services.database.close()
 
 
-def problem(answer: TestResponse, status: int) -> dict[str, Any]:
+def problem(answer: Response, status: int) -> dict[str, Any]:
     """The problem that the answer is, after checking that it is one."""
-    assert answer.status_code == status, answer.text
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == status, text
     assert answer.content_type == "application/problem+json"
-    told: dict[str, Any] = json.loads(answer.data)
+    told: dict[str, Any] = json.loads(text)
     assert told["status"] == status
     assert {"type", "title", "detail"} <= told.keys()
-    assert "Traceback" not in answer.text
+    assert "Traceback" not in text
     return told
 
 

@@ -1,0 +1,108 @@
+"""Who pays what: copay, then what is left of the deductible, then coinsurance on the rest."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payer_gateway.domain.cost import Cost, share_cost
+from payer_gateway.domain.money import MINOR_DIGITS, Money
+from payer_gateway.domain.plan import CostShare
+
+
+def share(
+    copay: str = "0", remote: str = "0", deductible: str = "0", coinsurance: str = "0"
+) -> CostShare:
+    return CostShare(
+        copay=Decimal(copay),
+        telemedicine_copay=Decimal(remote),
+        deductible=Decimal(deductible),
+        deductible_applies=Decimal(deductible) > 0,
+        coinsurance_pct=Decimal(coinsurance),
+    )
+
+
+def usd(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "terms", "met", "member"),
+    [
+        # The scenarios S20, S55 and S56 of the eligibility standard, typed by hand.
+        ("200.00", share(deductible="257.00", coinsurance="20"), "200.00", "85.60"),
+        ("850.00", share(deductible="3400.00", coinsurance="20"), "3100.00", "410.00"),
+        ("1500.00", share(deductible="1000.00", coinsurance="40"), "0.00", "1200.00"),
+        ("500.00", share(copay="40.00"), "0.00", "40.00"),
+        # More met than there is to meet gives nothing back.
+        ("100.00", share(deductible="50.00"), "80.00", "0.00"),
+        # Nobody pays more than the whole.
+        ("30.00", share(copay="40.00", deductible="1000.00", coinsurance="40"), "0.00", "30.00"),
+        # Half up at the very end: 20 % of 0.13 is 0.026.
+        ("0.13", share(coinsurance="20"), "0.00", "0.03"),
+    ],
+)
+def test_the_member_pays_copay_then_deductible_then_coinsurance(
+    allowed: str, terms: CostShare, met: str, member: str
+) -> None:
+    cost = share_cost(usd(allowed), terms, usd(met), remote=False, waived=False)
+
+    assert cost == Cost(usd(allowed), usd(member), usd(allowed) - usd(member))
+
+
+def test_the_remote_copay_is_for_opinions_that_were_remote_altogether() -> None:
+    terms = share(copay="40.00", remote="5.00")
+
+    remote, in_person = (
+        share_cost(usd("420.00"), terms, usd("0"), remote=is_remote, waived=False)
+        for is_remote in (True, False)
+    )
+
+    assert (remote.member, in_person.member) == (usd("5.00"), usd("40.00"))
+
+
+def test_an_opinion_that_a_review_organization_ordered_costs_the_member_nothing() -> None:
+    terms = share(copay="40.00", deductible="257.00", coinsurance="20")
+
+    cost = share_cost(usd("200.00"), terms, usd("0"), remote=False, waived=True)
+
+    assert cost == Cost(usd("200.00"), usd("0"), usd("200.00"))
+
+
+AMOUNTS = st.decimals(0, 10**7, places=2)
+
+
+@given(
+    st.integers(0, 10**9),
+    st.sampled_from(sorted(MINOR_DIGITS)),
+    AMOUNTS,
+    AMOUNTS,
+    AMOUNTS,
+    st.booleans(),
+    st.decimals(0, 100, places=2),
+    st.integers(0, 10**9),
+    st.booleans(),
+    st.booleans(),
+)
+def test_member_and_plan_always_add_up_to_what_is_allowed(
+    minor: int,
+    currency: str,
+    copay: Decimal,
+    remote_copay: Decimal,
+    deductible: Decimal,
+    applies: bool,
+    percent: Decimal,
+    met: int,
+    remote: bool,
+    waived: bool,
+) -> None:
+    allowed = Money.from_minor(minor, currency)
+    terms = CostShare(copay, remote_copay, deductible, applies, percent)
+
+    cost = share_cost(allowed, terms, Money.from_minor(met, currency), remote=remote, waived=waived)
+
+    assert cost.member + cost.plan == allowed
+    assert 0 <= cost.member.minor <= minor
