@@ -1,4 +1,4 @@
-"""``payer-gateway consultation decide|correct ID``."""
+"""``payer-gateway consultation waiting|decide|correct``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,28 @@ from typing import Literal
 
 import click
 
-from payer_gateway.cli.output import json_line
+from payer_gateway.cli.output import json_line, table
 from payer_gateway.cli.session import local_operator, opened
-from payer_gateway.workflow import corrections, repair
+from payer_gateway.workflow import corrections, reading, repair
 
 
 @click.group()
 def consultation() -> None:
     """Decide what waits for a person; correct a claim."""
+
+
+@consultation.command()
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+def waiting(as_json: bool) -> None:
+    """What waits for a person's decision, and why."""
+    with opened() as services:
+        rows = reading.waiting_for_person(services, local_operator())
+    if as_json:
+        for row in rows:
+            json_line(row)
+        return
+    columns = ["consultation", "source_id", "insurer", "use", "due_on", "why"]
+    table(columns, [[row[c] for c in columns] for row in rows])
 
 
 @consultation.command()

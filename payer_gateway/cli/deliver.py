@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import click
 
+from payer_gateway.cli.logs import log_to_stderr
 from payer_gateway.cli.session import local_operator, opened
 from payer_gateway.domain.principal import Role
 from payer_gateway.storage.listings import Standing
@@ -30,6 +31,7 @@ def deliver(until_idle: bool, max_wait: float | None, threads: int) -> None:
     with opened() as services:
         delivery = Delivery(services, local_operator(Role.WORKER), threads=threads)
         if not until_idle:
+            log_to_stderr()
             delivery.run(stop_on_signals())
             return
         delivery.on_progress = _progress() if sys.stderr.isatty() else None
@@ -58,7 +60,10 @@ def told(standing: Standing) -> list[str]:
     if standing.moving:
         lines.append(f"{standing.moving} still moving: deliver again")
     if standing.for_person:
-        lines.append(f"{standing.for_person} waiting for a person: payer-gateway submissions")
+        lines.append(
+            f"{standing.for_person} waiting for a person: payer-gateway submissions,"
+            " payer-gateway consultation waiting"
+        )
     if standing.paused:
         lines.append(f"{standing.paused} held: their insurer is paused")
     if standing.unaddressed:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from payer_gateway.cli.deliver import stop_on_signals
+from payer_gateway.cli.logs import log_to_stderr
 from payer_gateway.cli.session import local_operator, opened
 from payer_gateway.domain.principal import Role
 from payer_gateway.workflow.delivery import Delivery
@@ -40,6 +41,7 @@ def serve(host: str, port: int, threads: int) -> None:
     from payer_gateway.web.application import create_web_app
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    log_to_stderr()
     with opened() as services, _listening(host, port) as listener:
         stop = stop_on_signals()
         delivery = Delivery(services, local_operator(Role.WORKER), threads=threads)

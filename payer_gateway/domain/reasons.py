@@ -23,7 +23,6 @@ class Verdict(StrEnum):
 
 
 class Code(StrEnum):
-    CURRENCY_PRECISION = "CURRENCY_PRECISION"
     DIAGNOSIS_INVALID = "DIAGNOSIS_INVALID"
     OPINION_ORDER = "OPINION_ORDER"
     NO_COVERAGE = "NO_COVERAGE"
@@ -62,9 +61,6 @@ class Meaning:
 
 _INVALID, _NO, _PEND, _IF, _YES = Verdict
 MEANINGS: Mapping[Code, Meaning] = {
-    Code.CURRENCY_PRECISION: Meaning(
-        _INVALID, "The price has more decimals than {currency} knows.", "16"
-    ),
     Code.DIAGNOSIS_INVALID: Meaning(_INVALID, "{code} is no diagnosis code of {system}.", "146"),
     Code.OPINION_ORDER: Meaning(
         _INVALID, "The first opinion is dated {first}, after this consultation on {service}.", "16"

@@ -180,6 +180,26 @@ def open_planned(work: Work, *, waits_for: WaitsFor, limit: int = 100) -> Sequen
     ).all()
 
 
+def waiting_for_person(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
+    """Open planned claims of the tenant that wait for a person, each with its source id."""
+    return work.conn.execute(
+        select(planned_claim, consultation.c.source_id)
+        .join(
+            consultation,
+            and_(
+                consultation.c.tenant_id == planned_claim.c.tenant_id,
+                consultation.c.id == planned_claim.c.consultation_id,
+            ),
+        )
+        .where(
+            planned_claim.c.tenant_id == tenant_id,
+            planned_claim.c.state == "open",
+            planned_claim.c.waits_for == WaitsFor.PERSON.value,
+        )
+        .order_by(planned_claim.c.due_on, planned_claim.c.id)
+    ).all()
+
+
 def lock_planned(work: Work, tenant_id: str, planned_id: str) -> Row[Any] | None:
     """The planned claim if it is still open and nobody else is at it."""
     return work.conn.execute(

@@ -56,7 +56,8 @@ class Database:
                 pool_pre_ping=True,
                 pool_size=20,
                 max_overflow=20,
-                connect_args={"options": "-c idle_in_transaction_session_timeout=60000"},
+                # Nothing that lives in a session: pgbouncer may hand out another one each time.
+                connect_args={"prepare_threshold": None},
             )
         elif parsed.get_backend_name() == "sqlite":
             self.engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30})

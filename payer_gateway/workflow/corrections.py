@@ -76,6 +76,13 @@ def correct(
         return summary.of_consultation(work, row.tenant_id, row.id)
 
 
+_WAIT = "it is corrected once the insurer has answered"
+_WAY_ON = {
+    State.CANCELLED: "submit the consultation again, corrected, under its source id",
+    State.SUPERSEDED: "correct the claim that took its place",
+}
+
+
 def _relation(work: Work, old: Row[Any], kind: str) -> Relation:
     state = State(old.state)
     if state is State.ACCEPTED:
@@ -92,11 +99,7 @@ def _relation(work: Work, old: Row[Any], kind: str) -> Relation:
             )
         must_be_known(old)
         return Relation.PRIOR
-    raise Conflict(
-        f"submission {old.id} is {state}: it is corrected once the insurer has answered"
-        if state not in (State.CANCELLED, State.SUPERSEDED)
-        else f"submission {old.id} is {state}: correct the claim that took its place"
-    )
+    raise Conflict(f"submission {old.id} is {state}: {_WAY_ON.get(state, _WAIT)}")
 
 
 def _corrected_basis(

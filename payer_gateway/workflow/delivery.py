@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY_S = 0.25
 IDLE_WAIT_S = 0.1
 # With --until-idle, an insurer that keeps refusing us altogether is a person's matter after this
-# many probes in a row (about three minutes).
+# many probes in a row in this run (about three minutes).
 PROBES_WAITED_FOR = 10
 
 
@@ -251,6 +251,7 @@ class Delivery:
     threads: int = 4
     on_progress: Callable[[Standing], None] | None = None
     _broken: list[BaseException] = field(default_factory=list)
+    _probes_before: int = 0
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until ``stop`` is set; each thread finishes what it holds."""
@@ -281,6 +282,7 @@ class Delivery:
         runner = threading.Thread(target=self._run_quietly, args=(stop,), name="deliver")
         ends = None if max_wait_s is None else time.monotonic() + max_wait_s
         asked: set[str] = set()
+        self._probes_before = self._standing().worst_probes
         runner.start()
         try:
             while True:
@@ -312,7 +314,8 @@ class Delivery:
         if standing.moving == 0:
             return True
         # All that still moves is held back by endpoints that refuse us, again and again.
-        return standing.worst_probes >= PROBES_WAITED_FOR and standing.moving == standing.refused
+        probed = standing.worst_probes - self._probes_before
+        return probed >= PROBES_WAITED_FOR and standing.moving == standing.refused
 
     def _standing(self) -> Standing:
         s = self.services

@@ -77,7 +77,8 @@ def _of_planned(planned: Row[Any]) -> Iterator[str]:
         "person": "a person's decision",
     }[planned.waits_for]
     if planned.state == "open":
-        yield f"A {planned.use} to {planned.insurer_id} is planned; it waits for {waits}."
+        why = f" ({planned.closed_cause})" if planned.closed_cause else ""
+        yield f"A {planned.use} to {planned.insurer_id} is planned; it waits for {waits}{why}."
     elif planned.state == "closed":
         yield (
             f"The {planned.use} planned to {planned.insurer_id} was closed: {planned.closed_cause}."
@@ -92,14 +93,14 @@ def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
         f" {row.stage})."
     )
     attempts = {a.n: a for a in outbox.attempts(work, row.tenant_id, row.id)}
-    told: list[tuple[datetime, str]] = []
+    told: list[tuple[datetime, bool, str]] = []
     for move in outbox.transitions(work, row.tenant_id, row.id):
-        told += [(move.at, sentence) for sentence in _of_move(move)]
+        told += [(move.at, True, sentence) for sentence in _of_move(move)]
     for attempt in attempts.values():
         if attempt.ended_at is not None:
-            told.append((attempt.ended_at, _of_attempt(attempt)))
+            told.append((attempt.ended_at, False, _of_attempt(attempt)))
     # An attempt and the move it led to have the same time; the attempt's sentence comes first.
-    for at, sentence in sorted(told, key=lambda each: (each[0], each[1] in _CONSEQUENCES)):
+    for at, _, sentence in sorted(told, key=lambda each: each[:2]):
         yield f"  {at:%H:%M:%S} {sentence}"
     yield from _of_issues(s, work, row, list(attempts.values()))
     yield from _of_ledger(work, row)
@@ -128,11 +129,6 @@ _CAME_TO: dict[str, str] = {
     "not_found": "it has not got the claim ({said})",
     "no_answer": "that told us nothing ({said})",
 }
-_CONSEQUENCES = {
-    "It will be asked about before anything is sent again.",
-    "It may be sent again.",
-    "It is tried again later.",
-}
 
 
 def _of_attempt(a: Row[Any]) -> str:
@@ -150,7 +146,7 @@ def _of_move(move: Row[Any]) -> list[str]:
         return []
     if move.attempt_n is not None:
         if move.target == "in_doubt":
-            return ["It will be asked about before anything is sent again."]
+            return ["Nothing is sent again before that is known."]
         if move.source == "inquiring" and move.target == "ready":
             return ["It may be sent again."]
         return ["It is tried again later."] if move.target == "retry_wait" else []

@@ -91,6 +91,23 @@ def _authorization_answered(work: Work, row: Row[Any], answer: Adjudication) -> 
         else:
             cause = "the insurer denied the prior authorization"
             consultations.change_planned(work, planned, state="closed", closed_cause=cause)
+            no_primary_result(work, row, planned.coverage_order, cause)
+
+
+def no_primary_result(work: Work, row: Row[Any], order: int, cause: str) -> None:
+    """The claim to the insurer billed first will not come: what waits for it waits for a person."""
+    for planned in consultations.planned(work, row.tenant_id, row.consultation_id):
+        if (
+            planned.state == "open"
+            and planned.waits_for == WaitsFor.PRIMARY.value
+            and planned.coverage_order > order
+        ):
+            consultations.change_planned(
+                work,
+                planned,
+                waits_for=WaitsFor.PERSON.value,
+                closed_cause=f"no answer will come from the insurer billed first: {cause}",
+            )
 
 
 def _primary_answered(

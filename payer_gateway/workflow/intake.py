@@ -13,6 +13,7 @@ from payer_gateway.domain.claim import Use, WaitsFor, what_follows
 from payer_gateway.domain.consultation import Consultation
 from payer_gateway.domain.errors import Conflict
 from payer_gateway.domain.principal import Act, Principal
+from payer_gateway.domain.submission import State
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.storage import bodies, consultations, outbox, tenants
 from payer_gateway.storage.database import Work
@@ -63,7 +64,13 @@ def take_in(s: Services, principal: Principal, document: bytes) -> Taken:
 
 
 def _refuse_change_once_submitted(work: Work, tenant_id: str, row: Row[Any]) -> None:
-    if outbox.of_consultation(work, tenant_id, row.id):
+    # A cancelled submission was never booked and never will be: it holds nobody to its content.
+    on_its_way = [
+        s
+        for s in outbox.of_consultation(work, tenant_id, row.id)
+        if s.state != State.CANCELLED.value
+    ]
+    if on_its_way:
         raise Conflict(
             f"consultation {row.id} has a claim on its way, so other content under the source id"
             f" {row.source_id!r} is not taken; correct it with POST"

@@ -12,7 +12,7 @@ from payer_gateway.domain.errors import NotFound
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import State
-from payer_gateway.storage import bodies, insurers_mode, ledger, listings, outbox
+from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, listings, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.listings import Filters
 from payer_gateway.workflow import summary
@@ -62,6 +62,27 @@ def consultation(s: Services, principal: Principal, consultation_id: str) -> dic
     principal.must_be_allowed(Act.READ_CONSULTATION)
     with s.database.read() as work:
         return summary.of_consultation(work, principal.tenant_id, consultation_id)
+
+
+def waiting_for_person(s: Services, principal: Principal) -> list[dict[str, Any]]:
+    """Planned claims that a person decides on, oldest due first, each with its reasons."""
+    principal.must_be_allowed(Act.DECIDE_CONSULTATION)
+    with s.database.read() as work:
+        rows = []
+        for planned in consultations.waiting_for_person(work, principal.tenant_id):
+            decided = consultations.decision_by_id(work, planned.tenant_id, planned.decision_id)
+            reasons = summary.stored_decision(work, decided).reasons
+            rows.append(
+                {
+                    "consultation": planned.consultation_id,
+                    "source_id": planned.source_id,
+                    "insurer": planned.insurer_id,
+                    "use": planned.use,
+                    "due_on": planned.due_on.isoformat(),
+                    "why": planned.closed_cause or " ".join(r.sentence for r in reasons),
+                }
+            )
+        return rows
 
 
 def one_submission(s: Services, principal: Principal, submission_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from payer_gateway.domain.claim import Use, WaitsFor
+from payer_gateway.domain.claim import WaitsFor
 from payer_gateway.domain.errors import Conflict, Fault, InvalidInput, MappingError
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.reasons import Code, Reason, Verdict
@@ -102,11 +102,12 @@ def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -
         if State(row.state) is State.NEEDS_HUMAN:
             must_be_known(row)
         outbox.move(work, row, State.CANCELLED, "cancelled", principal.subject, reason=reason)
-        if row.use == Use.PREAUTHORIZATION.value:
-            for planned in consultations.planned(work, row.tenant_id, row.consultation_id):
-                if planned.state == "open" and planned.follows_id == row.id:
-                    cause = "its prior authorization was cancelled"
-                    consultations.change_planned(work, planned, state="closed", closed_cause=cause)
+        for planned in consultations.planned(work, row.tenant_id, row.consultation_id):
+            if planned.state == "open" and planned.follows_id == row.id:
+                cause = "its prior authorization was cancelled"
+                consultations.change_planned(work, planned, state="closed", closed_cause=cause)
+        order = consultations.claim_by_id(work, row.tenant_id, row.claim_id).coverage_order
+        following.no_primary_result(work, row, order, "it was cancelled")
         return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
 
 
@@ -211,7 +212,7 @@ _HINT: dict[State, str] = {
     State.ACCEPTED: "the insurer has it; correct it by a replacement or a void",
     State.REJECTED: "it was rejected",
     State.NEEDS_HUMAN: "it waits for a person",
-    State.CANCELLED: "it was cancelled; submit a corrected consultation",
+    State.CANCELLED: "it was cancelled; submit the consultation again, corrected",
     State.SUPERSEDED: "another claim took its place",
 }
 

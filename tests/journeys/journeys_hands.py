@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from builders import OPS, WORKER
-from processes import GENEROUS_S, SandboxInsurer
+from processes import GENEROUS_S, SandboxInsurer, eventually
 from sqlalchemy import Row, func, select
 
 from payer_gateway.domain.money import Money
@@ -92,9 +92,21 @@ def our_identifiers(services: Services) -> set[str]:
 
 def both_ledgers_agree(services: Services, insurer: SandboxInsurer) -> bool:
     """Count, billed and payable, per insurer and currency; and nothing was booked twice."""
-    theirs = insurer.totals(our_identifiers(services))
-    assert our_totals(services) == theirs
+    ours, theirs = our_totals(services), insurer.totals(our_identifiers(services))
+    assert ours == theirs, f"ours {ours}, theirs {theirs}"
     return bool(theirs)
+
+
+def wait_for_late_answers(services: Services, insurer: SandboxInsurer) -> None:
+    """Until the insurer has decided all that it has taken; then it only has to be fetched."""
+    with services.database.read() as work:
+        unanswered = work.conn.execute(
+            select(tables.submission.c.insurer_id, tables.submission.c.claim_identifier).where(
+                tables.submission.c.adjudication_due.is_not(None)
+            )
+        ).all()
+    for row in unanswered:
+        eventually(lambda row=row: insurer.has_answer(row.insurer_id, row.claim_identifier))
 
 
 def count_of(services: Services) -> Counter[str]:

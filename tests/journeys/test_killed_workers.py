@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from builders import CONSULTATIONS, TWO_COVERAGES, Build, another, environment, take_in
-from journeys_hands import both_ledgers_agree, our_identifiers, submissions
+from journeys_hands import both_ledgers_agree, our_identifiers, submissions, wait_for_late_answers
 from processes import COMMAND, GENEROUS_S, SandboxInsurer, SlowLine, run
 
 from payer_gateway.domain.submission import OPEN_IN_LANE
@@ -48,6 +48,9 @@ def test_twenty_killed_workers_lose_nothing_and_bill_nothing_twice(
 
         ended = run(environ, "deliver", "--until-idle", "--max-wait", "120")
         resolved = _resolve_as_a_person_would(services, insurer, environ)
+
+        wait_for_late_answers(services, insurer)
+        run(environ, "deliver", "--until-idle", "--max-wait", "120")
 
         rows = submissions(services)
         booked = {r["claim_identifier"]: r["times"] for r in insurer.ledger()}

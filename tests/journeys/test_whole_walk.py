@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from builders import (
     BY_VIDEO,
@@ -23,8 +25,9 @@ from journeys_hands import (
     planned_of,
     submissions,
     uses_and_states,
+    wait_for_late_answers,
 )
-from processes import SandboxInsurer, eventually
+from processes import SandboxInsurer
 
 from payer_gateway.domain.errors import Conflict
 from payer_gateway.mapping.canonical import canonical_json, parse_json
@@ -70,7 +73,8 @@ def test_every_fixture_comes_to_its_end_and_both_ledgers_agree(
     }
 
     standing = deliver(services)
-    _answers_that_come_late(services, insurer)
+    wait_for_late_answers(services, insurer)
+    answered = deliver(services)
 
     ends = {
         number: (
@@ -82,6 +86,7 @@ def test_every_fixture_comes_to_its_end_and_both_ledgers_agree(
     }
     assert ends == ENDS
     assert standing.for_person == 1  # the rejected one
+    assert answered.unanswered == 0
     assert both_ledgers_agree(services, insurer)
     booked_by_us = our_identifiers(services)
     assert {r["times"] for r in insurer.ledger() if r["claim_identifier"] in booked_by_us} == {1}
@@ -155,18 +160,8 @@ def test_a_planned_claim_becomes_a_claim_on_its_service_day_and_not_before(
     assert both_ledgers_agree(on_the_day, insurer)
 
 
-def _answers_that_come_late(services: Services, insurer: SandboxInsurer) -> None:
-    for each in submissions(services):
-        if each["insurer"] == "state-medicaid" and each["state"] == "accepted":
-            identifier = each["claim_identifier"]
-            eventually(lambda asked=identifier: insurer.has_answer("state-medicaid", asked))
-    assert deliver(services).unanswered == 0
-
-
 def _otherwise_spelled(document: bytes) -> bytes:
     """The same content in another order of keys and with other blanks."""
-    import json
-
     content = parse_json(document)
     assert isinstance(content, dict)
     turned = dict(reversed(list(content.items())))

@@ -17,8 +17,14 @@ def money(amount: str, currency: str = "USD") -> Money:
 
 @pytest.mark.parametrize(
     ("amount", "currency", "minor"),
-    [("420.00", "USD", 42000), ("420", "USD", 42000), ("44000", "JPY", 44000)]
-    + [("1.234", "BHD", 1234), ("-0.01", "EUR", -1), ("0.0001", "CLF", 1)],
+    [
+        ("420.00", "USD", 42000),
+        ("420", "USD", 42000),
+        ("44000", "JPY", 44000),
+        ("1.234", "BHD", 1234),
+        ("-0.01", "EUR", -1),
+        ("0.0001", "CLF", 1),
+    ],
 )
 def test_an_amount_counts_in_its_currencys_minor_unit(
     amount: str, currency: str, minor: int
