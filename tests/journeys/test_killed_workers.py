@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def test_twenty_killed_workers_lose_nothing_and_bill_nothing_twice(
             "resolved_after_three_crashes": resolved,
             "submissions": len(rows),
         }
+        figures |= _outcomes(services)
         for name, figure in figures.items():
             record_testsuite_property(f"{services.database.engine.name}_{name}", figure)
         # Only the fixture that the insurer rejects still waits for a person.
@@ -106,6 +108,12 @@ def _killed_while_sending(
         worker.send_signal(signal.SIGKILL)
         worker.wait(GENEROUS_S)
     return _attempts(services, mine, only_open=True)
+
+
+def _outcomes(services: Services) -> Counter[str]:
+    with services.database.read() as work:
+        rows = work.conn.execute(attempt.select()).all()
+    return Counter(f"{row.kind}_{row._mapping['class']}" for row in rows)
 
 
 def _attempts(services: Services, worker: str, *, only_open: bool = False) -> int:
