@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from payer_gateway.app import build_services
+from payer_gateway.codes import load_code_sets
 from payer_gateway.domain.principal import Principal, Role
 from payer_gateway.mapping.canonical import canonical_json, parse_json
+from payer_gateway.mapping.plans import PlanShelf
+from payer_gateway.mapping.profile import Shelf
 from payer_gateway.settings import Settings, insurer_setting
 from payer_gateway.workflow import intake
 from payer_gateway.workflow.services import Services
@@ -62,8 +67,15 @@ def environment(
     return environ
 
 
+@cache
+def _released() -> dict[str, Any]:
+    """The shipped files, read once for all tests: a released version never changes."""
+    return {"shelf": Shelf(MAPPINGS), "plans": PlanShelf(MAPPINGS), "codes": load_code_sets()}
+
+
 def a_house(database_url: str, **changes: Any) -> Services:
-    return build_services(Settings.from_env(environment(database_url, **changes)))
+    made = build_services(Settings.from_env(environment(database_url, **changes)))
+    return replace(made, **_released())
 
 
 def fixture(number: str) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from builders import Build, a_house
 from processes import SandboxInsurer
 
+from payer_gateway.storage.database import Database
 from payer_gateway.workflow.services import Services
 
 _number = itertools.count(1)
@@ -20,10 +22,9 @@ _number = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """The administrator's URL of a real PostgreSQL, started for this run."""
-    # Not in pytest's own folder: each pytest that starts closes that one to other users, and run
-    # by root PostgreSQL is another user.
-    temporary = tempfile.TemporaryDirectory(prefix="gateway-postgresql-")
-    with temporary as folder, pytest.MonkeyPatch.context() as patch:
+    # Not in pytest's own folder: each pytest that starts closes it to others, such as PostgreSQL.
+    own = tempfile.TemporaryDirectory(prefix="gateway-postgresql-")
+    with own as folder, pytest.MonkeyPatch.context() as patch:
         # Without it the wheel warns about where it keeps its lock files.
         patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", folder))
         try:
@@ -38,6 +39,9 @@ def postgresql_url() -> Iterator[str]:
             url = server.get_uri()
             # Nothing here has to survive a power cut; all else of PostgreSQL is as in production.
             _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            _administer(url, "CREATE DATABASE migrated")
+            with closing(Database(_named(url, "migrated"))) as database:
+                database.upgrade()
             yield url
         finally:
             server.cleanup()
@@ -45,32 +49,29 @@ def postgresql_url() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database: each test runs on SQLite and on PostgreSQL."""
+    """A database without any rows: each test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/gateway.db"
         return
     administrator: str = request.getfixturevalue("postgresql_url")
     name = f"gateway_{next(_number)}"
-    _administer(administrator, f"CREATE DATABASE {name}")
-    try:
-        yield administrator.replace("/postgres?", f"/{name}?")
-    finally:
-        _administer(administrator, f"DROP DATABASE {name} WITH (FORCE)")
+    _administer(administrator, f"CREATE DATABASE {name} TEMPLATE migrated")
+    yield _named(administrator, name)
+    _administer(administrator, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def build(database_url: str) -> Iterator[Build]:
     """Services on this test's database, as often as wanted: another day, another address."""
-    opened: list[Services] = []
+    with ExitStack() as opened:
 
-    def made(**changes: object) -> Services:
-        opened.append(a_house(database_url, **changes))
-        return opened[-1]
+        def made(**changes: object) -> Services:
+            services = a_house(database_url, **changes)
+            opened.callback(services.database.close)
+            opened.callback(services.client.close)
+            return services
 
-    yield made
-    for services in opened:
-        services.client.close()
-        services.database.close()
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,10 @@ def insurer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInsurer
 @pytest.fixture
 def services(build: Build, insurer: SandboxInsurer) -> Services:
     return build(url=insurer.url)
+
+
+def _named(url: str, database: str) -> str:
+    return url.replace("/postgres?", f"/{database}?")
 
 
 def _administer(url: str, *statements: str) -> None:

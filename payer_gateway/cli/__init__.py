@@ -68,10 +68,10 @@ def main() -> None:
     except click.Abort:
         click.echo("stopped", err=True)
         code = 130
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); nothing is wrong with what was done.
-        sys.stderr.close()
-        code = 0
+    except SystemExit as exc:
+        # click ends so when the reader of our output has gone (`| head`) and quiets stdout for it;
+        # nothing is wrong with what was done.
+        code = 0 if isinstance(sys.stdout, click.utils.PacifyFlushWrapper) else exc.code
     except Exception as exc:
         from payer_gateway.cli.failing import told
 

@@ -58,6 +58,9 @@ def record_send(
         target = State.NEEDS_HUMAN
     if target is State.ACCEPTED:
         values |= following.accepted(work, row, reading, profile, reply_body_id, worker)
+    elif outcome is OutcomeClass.FENCED:
+        # Our own slowness, nothing left the house: soon again, and no step of the schedule spent.
+        values["next_at"] = work.now + timedelta(seconds=1)
     elif target is State.RETRY_WAIT:
         values |= {
             "retries": row.retries + 1,
@@ -86,7 +89,8 @@ def record_send(
             reason="this insurer has no inquiry: a person finds out and resolves it",
         )
         return State.NEEDS_HUMAN
-    if target is State.RETRY_WAIT and row.retries >= len(profile.delivery.retry_after_s):
+    spends = target is State.RETRY_WAIT and outcome is not OutcomeClass.FENCED
+    if spends and row.retries >= len(profile.delivery.retry_after_s):
         moved = outbox.get(work, row.tenant_id, row.id)
         outbox.move(work, moved, State.NEEDS_HUMAN, "retry budget spent", worker)
         return State.NEEDS_HUMAN

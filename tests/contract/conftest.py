@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from builders import BY_VIDEO, ROOT, another
-from gateway_process import Gateway, Ran, Row, addresses, booked, sandbox
+from gateway_process import Gateway, addresses, booked, sandbox
 from recording_line import RecordingLine, recording
-
-MOODS = ("DENY", "AUTH", "REJECT", "BUSY", "DROP", "LATE", "GARBAGE", "DEDUPE")
+from walked import MOODS, Walk
 
 
 @pytest.fixture(scope="session")
@@ -33,30 +31,6 @@ def recorded_line(contract_insurer: str) -> Iterator[RecordingLine]:
 def gateway(tmp_path: Path, contract_insurer: str) -> Gateway:
     """Connected to the sandbox, with nothing in its database."""
     return Gateway(tmp_path, addresses(contract_insurer))
-
-
-@dataclass(frozen=True)
-class Walk:
-    """What came of the fixture consultations and one of each mood, taken in and delivered once."""
-
-    gateway: Gateway
-    line: RecordingLine
-    taken: Ran  # submit --json
-    waiting: Row  # a submission before any attempt, as it was listed then,
-    would_go: bytes  # and what would have gone
-    delivered: Ran  # the first deliver --until-idle
-    listed: Ran  # submissions --json after it
-    ledger: dict[str, Row]
-
-    def of(self, file: str) -> Row:
-        """The line of the file whose name begins so."""
-        (found,) = (row for row in self.taken.rows if Path(row["file"]).name.startswith(file))
-        return found
-
-    def rows_of(self, file: str) -> list[Row]:
-        """The submissions that followed from that file."""
-        consultation = self.of(file)["consultation"]
-        return [row for row in self.listed.rows if row["consultation"] == consultation]
 
 
 @pytest.fixture(scope="session")

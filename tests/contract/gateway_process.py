@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
-from builders import INSURERS, MAPPINGS
+from builders import INSURERS, MAPPINGS, OPS, take_in
 from processes import COMMAND, GENEROUS_S
+
+from payer_gateway.cli.session import opened
+from payer_gateway.settings import Settings
+from payer_gateway.storage.listings import Filters
+from payer_gateway.workflow import reading
 
 Row = dict[str, Any]
 
@@ -34,6 +40,12 @@ class Ran:
     def rows(self) -> list[Row]:
         """One JSON object a line."""
         return [json.loads(line) for line in self.text.splitlines()]
+
+
+def at_once(*commands: Callable[[], Ran]) -> list[Ran]:
+    """Run them side by side; what each left behind, in the order given."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return [future.result() for future in [pool.submit(each) for each in commands]]
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -88,21 +100,35 @@ class Gateway:
         return path
 
     def submit(self, *documents: object) -> list[Row]:
-        """Take consultations in; the lines of ``submit --json`` in the order given."""
-        number = len(list(self.folder.glob("in-*.json")))
-        files = [self.file(f"in-{number + n}.json", d) for n, d in enumerate(documents)]
+        """Take consultations in by command; the lines of ``submit --json`` in the order given."""
+        files = [self.file(f"in-{n}.json", document) for n, document in enumerate(documents)]
         return self("submit", "--json", *files).rows
 
     def deliver(self, *more: str, **changed: str | None) -> Ran:
         return self("deliver", "--until-idle", *(more or ("--max-wait", "60")), **changed)
 
-    def submissions(self, *filters: str) -> list[Row]:
-        listed = self("submissions", "--json", *filters)
-        assert listed.code == 0, listed.said
-        return listed.rows
+    # Where a command is not what a test is about, the same steps without the second it takes to
+    # start one.
+
+    def holds(self, *documents: Row) -> list[Row]:
+        """These consultations have come in."""
+        with opened(Settings.from_env(self.environment())) as services:
+            return [take_in(services, document) for document in documents]
+
+    def submissions(self) -> list[Row]:
+        """The rows of ``submissions --json``."""
+        with opened(Settings.from_env(self.environment())) as services:
+            return list(reading.all_submissions(services, OPS, Filters()))
 
     def show(self, submission_id: str) -> Row:
-        return self("submission", "show", submission_id).rows[0]
+        """What ``submission show`` prints."""
+        with opened(Settings.from_env(self.environment())) as services:
+            return reading.one_submission(services, OPS, submission_id)
+
+    def request_of(self, submission_id: str) -> bytes:
+        """What ``submission show ID --request`` prints."""
+        with opened(Settings.from_env(self.environment())) as services:
+            return reading.exchanged_bytes(services, OPS, submission_id, "request")
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import pytest
 from builders import BY_VIDEO, LATE, NEEDS_AUTHORIZATION, TWO_COVERAGES, another
-from conftest import Walk
 from gateway_process import Gateway, addresses, booked, running
 from processes import COMMAND, GENEROUS_S, RawInsurer, answer, eventually
 from recording_line import RecordingLine
+from walked import Walk
 
 
 def test_with_nothing_to_do_it_ends_at_once_with_0(gateway: Gateway) -> None:
@@ -21,7 +22,7 @@ def test_with_nothing_to_do_it_ends_at_once_with_0(gateway: Gateway) -> None:
 def test_retries_settling_and_follow_on_claims_are_waited_for_and_end_with_0(
     gateway: Gateway,
 ) -> None:
-    gateway.submit(
+    gateway.holds(
         another(BY_VIDEO, mood="BUSY"),
         another(BY_VIDEO, mood="DROP"),
         another(NEEDS_AUTHORIZATION),
@@ -53,7 +54,7 @@ def test_a_second_delivery_sends_nothing_again(walk: Walk) -> None:
 def test_an_answer_no_rule_reads_waits_for_a_person_and_ends_with_1(gateway: Gateway) -> None:
     odd = RawInsurer(lambda method, path: answer(b'{"resourceType": "Basic"}'))
     try:
-        gateway.submit(another(BY_VIDEO))
+        gateway.holds(another(BY_VIDEO))
 
         ran = gateway.deliver(**addresses(odd.url))
     finally:
@@ -67,7 +68,7 @@ def test_a_paused_insurer_holds_its_claims_and_ends_with_1_until_it_is_resumed(
     gateway: Gateway, recorded_line: RecordingLine
 ) -> None:
     gateway.settings |= addresses(recorded_line.url)
-    gateway.submit(another(BY_VIDEO))
+    gateway.holds(another(BY_VIDEO))
     gateway("insurer", "pause", "northwind-ppo", "--reason", "they asked us to")
 
     paused = gateway.deliver()
@@ -83,7 +84,7 @@ def test_a_paused_insurer_holds_its_claims_and_ends_with_1_until_it_is_resumed(
 
 
 def test_an_insurer_without_an_address_holds_its_claims_and_ends_with_1(gateway: Gateway) -> None:
-    gateway.submit(another(BY_VIDEO))
+    gateway.holds(another(BY_VIDEO))
 
     ran = gateway.deliver(PAYER_GATEWAY_INSURER_NORTHWIND_PPO_URL=None)
 
@@ -93,7 +94,7 @@ def test_an_insurer_without_an_address_holds_its_claims_and_ends_with_1(gateway:
 
 
 def test_max_wait_ends_it_while_something_still_moves_with_1(gateway: Gateway) -> None:
-    gateway.submit(another(BY_VIDEO))
+    gateway.holds(another(BY_VIDEO))
 
     ran = gateway.deliver("--max-wait", "0.5", **addresses("http://127.0.0.1:9"))
 
@@ -105,7 +106,7 @@ def test_an_adjudication_still_due_is_fetched_once_and_not_waited_for(
     gateway: Gateway, recorded_line: RecordingLine
 ) -> None:
     gateway.settings |= addresses(recorded_line.url)
-    gateway.submit(another(LATE))
+    gateway.holds(another(LATE))
 
     first = gateway.deliver()
     asked = len(recorded_line.asked("ClaimResponse"))
@@ -120,9 +121,7 @@ def test_an_adjudication_still_due_is_fetched_once_and_not_waited_for(
 def test_without_until_idle_it_delivers_until_it_is_stopped_and_ends_with_0(
     gateway: Gateway, contract_insurer: str, number: signal.Signals
 ) -> None:
-    import subprocess
-
-    gateway.submit(another(BY_VIDEO))
+    gateway.holds(another(BY_VIDEO))
     (row,) = gateway.submissions()
     worker = subprocess.Popen([COMMAND, "deliver"], cwd=gateway.folder, env=gateway.environment())
     try:
@@ -139,7 +138,7 @@ def test_without_until_idle_it_delivers_until_it_is_stopped_and_ends_with_0(
 
 
 def test_serve_delivers_as_well(gateway: Gateway, contract_insurer: str) -> None:
-    gateway.submit(another(BY_VIDEO))
+    gateway.holds(another(BY_VIDEO))
     (row,) = gateway.submissions()
 
     with running("serve", "--port", "0", environ=gateway.environment(), cwd=gateway.folder):

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 import requests
 from builders import AUTHORIZATION_DENIED, BY_VIDEO
-from conftest import MOODS, Walk
 from gateway_process import Gateway, booked, sandbox
 from processes import GENEROUS_S
+from walked import MOODS, Walk
 
 FHIR = "application/fhir+json"
 

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
-from builders import ANSWER_LOST, BY_VIDEO, INSURERS, REJECTED
-from conftest import Walk
-
-KEYS = [
-    "id",
-    "consultation",
-    "insurer",
-    "claim_identifier",
-    "use",
-    "state",
-    "attempts",
-    "amount",
-    "currency",
-    "last_class",
-    "cause",
-]
+from builders import ANSWER_LOST, BY_VIDEO, INSURERS, REJECTED, another
+from gateway_process import Gateway, at_once
+from walked import SUBMISSION, Walk
 
 
 def test_every_submission_is_a_line_with_exactly_the_keys_of_the_contract(walk: Walk) -> None:
     for row in walk.listed.rows:
-        assert list(row) == KEYS
+        assert tuple(row) == SUBMISSION
         assert row["insurer"] in INSURERS
         assert re.fullmatch(r"https?://[^|]+\|[^|]+", row["claim_identifier"])
         assert row["use"] in ("claim", "preauthorization")
@@ -37,7 +25,7 @@ def test_every_submission_is_a_line_with_exactly_the_keys_of_the_contract(walk: 
 
 
 def test_before_any_attempt_a_submission_is_ready_and_nothing_has_been_heard(walk: Walk) -> None:
-    assert list(walk.waiting) == KEYS
+    assert tuple(walk.waiting) == SUBMISSION
     assert (walk.waiting["state"], walk.waiting["attempts"]) == ("ready", 0)
     assert (walk.waiting["last_class"], walk.waiting["cause"]) == (None, None)
 
@@ -61,22 +49,33 @@ def test_what_failed_names_its_cause(walk: Walk) -> None:
 def test_the_listing_takes_filters_one_by_one_and_together(walk: Walk) -> None:
     everything = walk.gateway.submissions()
     consultation = walk.of("03")["consultation"]
-    filters = {"--state": "rejected", "--insurer": "medicare-b", "--use": "preauthorization"}
+    filters = [
+        {"state": "rejected"},
+        {"insurer": "medicare-b"},
+        {"use": "preauthorization"},
+        {"consultation": consultation, "use": "claim"},
+        {"insurer": "nobody"},
+    ]
 
-    for option, value in {**filters, "--consultation": consultation}.items():
-        got = walk.gateway.submissions(option, value)
-        assert got == [r for r in everything if r[option.removeprefix("--")] == value] != []
-    both = walk.gateway.submissions("--consultation", consultation, "--use", "claim")
-    assert [(r["use"], r["consultation"]) for r in both] == [("claim", consultation)]
-    assert walk.gateway.submissions("--insurer", "nobody") == []
+    runs = at_once(
+        *(
+            partial(walk.gateway, "submissions", "--json", *(f"--{k}={v}" for k, v in each.items()))
+            for each in filters
+        )
+    )
+
+    for each, ran in zip(filters, runs, strict=True):
+        matching = [row for row in everything if each.items() <= row.items()]
+        assert (ran.code, ran.rows) == (0, matching), each
+    assert [len(ran.rows) > 0 for ran in runs] == [True, True, True, True, False]
 
 
 def test_a_single_submission_adds_its_attempts_and_why_it_is_not_sent(walk: Walk) -> None:
     (rejected,) = walk.rows_of(REJECTED)
 
-    shown = walk.gateway.show(rejected["id"])
+    (shown,) = walk.gateway("submission", "show", rejected["id"]).rows
 
-    assert {k: shown[k] for k in KEYS} == rejected
+    assert {k: shown[k] for k in SUBMISSION} == rejected
     assert shown["why_not_sent"].startswith("The insurer rejected it")
     (attempt,) = shown["attempt_list"]
     assert (attempt["n"], attempt["kind"], attempt["http_status"]) == (1, "send", 422)
@@ -89,7 +88,7 @@ def test_before_any_attempt_the_bytes_shown_are_those_that_go_later(walk: Walk) 
 
 
 def test_the_request_and_reply_shown_are_byte_for_byte_what_went_over_the_line(walk: Walk) -> None:
-    for row in (*walk.rows_of(BY_VIDEO), *walk.rows_of(REJECTED), *walk.rows_of("BUSY")):
+    for row in (*walk.rows_of(REJECTED), *walk.rows_of("BUSY")):
         last = walk.line.about(row["claim_identifier"])[-1]
 
         request = walk.gateway("submission", "show", row["id"], "--request")
@@ -124,10 +123,10 @@ def test_the_identifier_of_the_listing_is_the_one_in_the_bytes(walk: Walk) -> No
     assert [f"{i['system']}|{i['value']}" for i in claim["identifier"]] == [row["claim_identifier"]]
 
 
-def test_a_submission_without_a_reply_says_so_with_exit_1(walk: Walk) -> None:
-    quiet = walk.gateway("submission", "show", walk.waiting["id"], "--reply")
-    unknown = walk.gateway("submission", "show", "01a206c4-0000-7000-8000-000000000000")
+def test_a_submission_that_has_no_reply_yet_says_so_with_exit_1(gateway: Gateway) -> None:
+    ((submission,),) = [line["submissions"] for line in gateway.holds(another())]
 
-    assert quiet.code == 0  # it has been answered by now
-    assert (unknown.code, unknown.stdout) == (1, b"")
-    assert "no submission 01a206c4" in unknown.said
+    quiet = gateway("submission", "show", submission["id"], "--reply")
+
+    assert (quiet.code, quiet.stdout) == (1, b"")
+    assert "has no reply" in quiet.said

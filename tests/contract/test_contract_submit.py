@@ -8,27 +8,15 @@ from pathlib import Path
 
 import pytest
 from builders import BY_VIDEO, STILL_TO_COME, TWO_COVERAGES, another
-from conftest import Walk
 from gateway_process import Gateway
+from walked import REFUSED, TAKEN, Walk
 
-TAKEN = {
-    "file",
-    "consultation",
-    "source_id",
-    "revision",
-    "decision",
-    "reasons",
-    "decisions",
-    "submissions",
-    "planned",
-}
-REFUSED = {"file", "consultation", "decision", "errors"}
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def test_every_taken_file_gets_a_line_with_exactly_the_keys_of_the_contract(walk: Walk) -> None:
     for line in walk.taken.rows:
-        assert set(line) == TAKEN, line["file"]
+        assert tuple(line) == TAKEN, line["file"]
         assert UUID.fullmatch(line["consultation"])
         assert isinstance(line["source_id"], str)
         assert line["revision"] == 1
@@ -110,9 +98,9 @@ def test_what_is_no_consultation_is_reported_and_never_stops_the_others(gateway:
 
     *broken, good, missing = ran.rows
     assert ran.code == 1
-    assert (set(good), good["decision"]) == (TAKEN, "ELIGIBLE")
+    assert (tuple(good), good["decision"]) == (TAKEN, "ELIGIBLE")
     for line, (_, path) in zip(broken, BROKEN.values(), strict=True):
-        assert set(line) == REFUSED
+        assert tuple(line) == REFUSED
         assert (line["consultation"], line["decision"]) == (None, None)
         assert all(set(error) == {"path", "value", "cure"} for error in line["errors"])
         assert path in [error["path"] for error in line["errors"]], line
@@ -145,7 +133,7 @@ def test_other_content_under_the_same_id_is_refused_once_a_claim_is_on_its_way(
     refused = gateway("submit", "--json", changed)
 
     assert refused.code == 1
-    assert set(refused.rows[0]) == REFUSED
+    assert tuple(refused.rows[0]) == REFUSED
     assert f"{first['consultation']}/corrections" in refused.rows[0]["errors"][0]["cure"]
     assert len(gateway.submissions()) == 1
 

@@ -29,6 +29,7 @@ from payer_gateway.workflow.services import Services
 SEED = 20260415
 KILLS = 20
 CLAIMS_MORE = 64
+TO_THE_END = ("deliver", "--until-idle", "--max-wait", "120", "--threads", "8")
 
 
 @pytest.mark.slow
@@ -47,11 +48,11 @@ def test_twenty_killed_workers_lose_nothing_and_bill_nothing_twice(
         chance = random.Random(SEED)  # noqa: S311
         hits = [_killed_while_sending(services, environ, chance) for _ in range(KILLS)]
 
-        ended = run(environ, "deliver", "--until-idle", "--max-wait", "120")
+        ended = run(environ, *TO_THE_END)
         resolved = _resolve_as_a_person_would(services, insurer, environ)
 
         wait_for_late_answers(services, insurer)
-        run(environ, "deliver", "--until-idle", "--max-wait", "120")
+        run(environ, *TO_THE_END)
 
         rows = submissions(services)
         booked = {r["claim_identifier"]: r["times"] for r in insurer.ledger()}
@@ -142,5 +143,5 @@ def _resolve_as_a_person_would(
             told = run(environ, "submission", "resolve", each["id"], how, "--evidence", evidence)
             assert told.returncode == 0, told.stderr
             resolved += 1
-        run(environ, "deliver", "--until-idle", "--max-wait", "120")
+        run(environ, *TO_THE_END)
     return resolved

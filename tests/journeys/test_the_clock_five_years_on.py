@@ -1,4 +1,4 @@
-"""Fixtures do not age: with the business day pinned, the machine's clock may stand where it likes."""
+"""Fixtures do not age: the business day is pinned, so the machine's clock may stand anywhere."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def test_workers_that_pick_at_the_same_time_never_exceed_what_an_insurer_takes(
     sending = select(func.count()).where(tables.submission.c.state == "sending")
     most = 0
 
-    for _ in range(40):
+    for _ in range(25):
         at_once(lambda: pick(house), 6)
         with house.database.write() as work:
             most = max(most, work.conn.execute(sending).scalar_one())
