@@ -58,6 +58,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
+    stdout = sys.stdout
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Exit as exc:
@@ -69,9 +70,9 @@ def main() -> None:
         click.echo("stopped", err=True)
         code = 130
     except SystemExit as exc:
-        # click ends so when the reader of our output has gone (`| head`) and quiets stdout for it;
-        # nothing is wrong with what was done.
-        code = 0 if isinstance(sys.stdout, click.utils.PacifyFlushWrapper) else exc.code
+        # When the reader of our output has gone (`| head`), click puts a quiet stdout in place and
+        # exits 1; nothing is wrong with what was done.
+        code = 0 if sys.stdout is not stdout else exc.code
     except Exception as exc:
         from payer_gateway.cli.failing import told
 
