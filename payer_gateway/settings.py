@@ -80,8 +80,14 @@ class Settings:
         )
 
     def of_insurer(self, name: str, what: str) -> str | None:
-        """``what`` is URL, PREAUTH_URL or TOKEN; None when it is not set or empty."""
-        return self.environ.get(insurer_setting(name, what)) or None
+        """``what`` is URL, PREAUTH_URL or TOKEN; None when it is not set or empty. White space
+        around it (a file's last newline) is no part of it. Raises BadSetting for a token that
+        cannot stand in a header; its value is not repeated."""
+        setting = insurer_setting(name, what)
+        value = self.environ.get(setting, "").strip()
+        if what == "TOKEN" and not (value.isascii() and value.isprintable() and " " not in value):
+            raise BadSetting(f"{setting}: a token is visible ASCII characters without spaces")
+        return value or None
 
 
 def insurer_setting(name: str, what: str) -> str:

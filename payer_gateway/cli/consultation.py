@@ -33,10 +33,13 @@ def waiting(as_json: bool) -> None:
 
 @consultation.command()
 @click.argument("consultation_id", metavar="ID")
-@click.option("--eligible/--refuse", required=True)
+@click.option("--eligible", is_flag=True)
+@click.option("--refuse", is_flag=True)
 @click.option("--reason", required=True)
-def decide(consultation_id: str, eligible: bool, reason: str) -> None:
+def decide(consultation_id: str, eligible: bool, refuse: bool, reason: str) -> None:
     """Decide a consultation that waits for a person."""
+    if eligible == refuse:
+        raise click.UsageError("say either --eligible or --refuse")
     with opened() as services:
         json_line(
             repair.decide_by_person(

@@ -57,8 +57,13 @@ def needs_attention(standing: Standing) -> bool:
 def told(standing: Standing) -> list[str]:
     """What is left, in plain lines."""
     lines = []
-    if standing.moving:
-        lines.append(f"{standing.moving} still moving: deliver again")
+    if standing.moving > standing.refused:
+        lines.append(f"{standing.moving - standing.refused} still moving: deliver again")
+    if standing.refused:
+        lines.append(
+            f"{standing.refused} held: their insurer's endpoint refuses us; see"
+            " payer-gateway insurer list"
+        )
     if standing.for_person:
         lines.append(
             f"{standing.for_person} waiting for a person: payer-gateway submissions,"

@@ -34,10 +34,13 @@ def show(submission_id: str, what: str | None) -> None:
 
 @submission.command()
 @click.argument("submission_id", metavar="ID")
-@click.option("--booked/--not-booked", required=True, help="What the insurer's side has.")
+@click.option("--booked", is_flag=True, help="The insurer has it.")
+@click.option("--not-booked", is_flag=True, help="The insurer has not got it.")
 @click.option("--evidence", required=True, help="How you know: who said so, which number.")
-def resolve(submission_id: str, booked: bool, evidence: str) -> None:
+def resolve(submission_id: str, booked: bool, not_booked: bool, evidence: str) -> None:
     """A person found out whether the insurer booked it."""
+    if booked == not_booked:
+        raise click.UsageError("say either --booked or --not-booked")
     with opened() as services:
         json_line(
             repair.resolve(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from payer_gateway.cli.output import json_line, table
 from payer_gateway.cli.session import local_operator, opened
+from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.listings import Filters
 from payer_gateway.workflow import reading
@@ -22,6 +25,10 @@ def submissions(
 ) -> None:
     """List submissions, oldest first."""
     with opened() as services:
+        if insurer is not None:
+            # An alias is the insurer too; a name that no file knows any more is taken as it is.
+            with suppress(MappingError):
+                insurer = services.shelf.find(insurer)
         rows = reading.all_submissions(
             services,
             local_operator(),

@@ -65,7 +65,7 @@ def money_of(value: object) -> Money:
     if not isinstance(currency, str):
         raise ValueError("the amount has no currency")
     exact = Decimal(amount)
-    if not exact.is_finite() or abs(exact.adjusted()) > 15:
+    if not exact.is_finite() or abs(exact.adjusted()) > 11:
         raise ValueError("the amount is out of any range")
     try:
         return Money(exact, currency)

@@ -105,7 +105,11 @@ def totals(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
 
 
 def _minor(money: Money | None) -> int | None:
-    return None if money is None else money.minor
+    """None too for a sum that no BIGINT holds: an insurer's absurd words must not stop a worker;
+    they stand in its reply."""
+    if money is None or abs(money.minor) >= 2**63:
+        return None
+    return money.minor
 
 
 def _add(

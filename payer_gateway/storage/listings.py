@@ -87,7 +87,16 @@ def standing(work: Work, addressed: Sequence[str]) -> Standing:
             .filter(is_open, insurer.c.mode != "paused", ~is_addressed)
             .label("unaddressed"),
             func.count()
-            .filter(submission.c.state.in_([s.value for s in WAITS_FOR_PERSON]))
+            .filter(
+                or_(
+                    submission.c.state.in_([s.value for s in WAITS_FOR_PERSON]),
+                    # Accepted, and refused afterwards: see workflow/following.py.
+                    and_(
+                        submission.c.state == State.ACCEPTED.value,
+                        submission.c.cause_id.is_not(None),
+                    ),
+                )
+            )
             .label("for_person"),
             func.count()
             .filter(

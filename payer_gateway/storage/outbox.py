@@ -7,7 +7,7 @@ Every move is one UPDATE that names the state (and the lease) it starts from, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -222,16 +222,27 @@ def older_open_in_lane(work: Work, row: Row[Any]) -> Row[Any] | None:
     ).one_or_none()
 
 
-def followed_by_open(work: Work, row: Row[Any]) -> bool:
-    """Whether a later submission that names this one may still move by itself."""
-    found = work.conn.execute(
-        select(submission.c.id).where(
-            submission.c.tenant_id == row.tenant_id,
-            submission.c.follows_id == row.id,
-            submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+def followers(work: Work, row: Row[Any]) -> Sequence[Row[Any]]:
+    """Later submissions that follow from this one: its corrections, or the claim made on it."""
+    return work.conn.execute(
+        select(submission).where(
+            submission.c.tenant_id == row.tenant_id, submission.c.follows_id == row.id
         )
+    ).all()
+
+
+def renew_budgets(work: Work, tenant_id: str, insurer_id: str, budget: timedelta) -> None:
+    """An insurer flows again: the time it was held is not counted against its submissions."""
+    work.conn.execute(
+        update(submission)
+        .where(
+            submission.c.tenant_id == tenant_id,
+            submission.c.insurer_id == insurer_id,
+            submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+            submission.c.budget_until < work.now + budget,
+        )
+        .values(budget_until=work.now + budget)
     )
-    return found.first() is not None
 
 
 def held_by_lease(work: Work, row: Row[Any], until: datetime) -> bool:

@@ -101,7 +101,10 @@ def pick(
     if source is State.READY:
         conditions += [_may_talk(work.now), _lane_is_free()]
     else:
-        conditions.append(insurer.c.mode != "paused")
+        conditions += [
+            insurer.c.mode != "paused",
+            or_(insurer.c.breaker_failures == 0, insurer.c.breaker_until <= work.now),
+        ]
     row = work.conn.execute(
         select(submission)
         .join(insurer, _ITS_INSURER)
@@ -183,12 +186,27 @@ def out_of_budget(work: Work, states: Sequence[State], today: Any) -> Sequence[R
     """Rows whose retry budget or filing deadline (business day) is spent."""
     return work.conn.execute(
         select(submission)
+        .join(
+            insurer,
+            and_(
+                insurer.c.tenant_id == submission.c.tenant_id,
+                insurer.c.id == submission.c.insurer_id,
+            ),
+        )
         .where(
             submission.c.state.in_([s.value for s in states]),
-            or_(submission.c.budget_until < work.now, submission.c.filing_due < today),
+            or_(
+                submission.c.filing_due < today,
+                and_(
+                    submission.c.budget_until < work.now,
+                    # What was never tried, or is held by a pause, has spent nothing.
+                    insurer.c.mode != "paused",
+                    or_(submission.c.retries > 0, submission.c.state == State.IN_DOUBT.value),
+                ),
+            ),
         )
         .limit(200)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=submission)
     ).all()
 
 

@@ -6,26 +6,29 @@ old one was accepted): the old one is superseded when the insurer has accepted t
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Row
 
-from payer_gateway.domain.claim import Related, Relation, Use
+from payer_gateway.domain.claim import Claim, Related, Relation, Use, what_follows
+from payer_gateway.domain.consultation import Authorization, Consultation
 from payer_gateway.domain.errors import Conflict, Fault, InvalidInput
 from payer_gateway.domain.principal import Act, Principal
-from payer_gateway.domain.reasons import Verdict
+from payer_gateway.domain.reasons import Code
 from payer_gateway.domain.submission import State
 from payer_gateway.mapping import claim_json
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.storage import bodies, consultations, outbox
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow import summary
-from payer_gateway.workflow.claiming import Basis, Carried, put_claim
-from payer_gateway.workflow.following import basis_of
-from payer_gateway.workflow.judging import covers_of, judge, last_service_day
+from payer_gateway.workflow import summary, waiting
+from payer_gateway.workflow.claiming import Basis, Carried, is_correction, put_claim
+from payer_gateway.workflow.judging import Cover, covers_of, judge, last_service_day
 from payer_gateway.workflow.repair import must_be_known, must_say
 from payer_gateway.workflow.services import Services
+from payer_gateway.workflow.waiting import basis_of
 
 
 def correct(
@@ -53,26 +56,26 @@ def correct(
         old = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if old.consultation_id != row.id:
             raise Conflict(f"submission {old.id} belongs to another consultation")
-        relation = _relation(work, old, kind)
+        old_claim_row = consultations.claim_by_id(work, row.tenant_id, old.claim_id)
+        old_claim = claim_json.decode_claim(bodies.get(work, row.tenant_id, old_claim_row.body_id))
+        relation, named = _names(work, old, old_claim_row, kind)
         if document is None:
             basis = basis_of(s, work, row.tenant_id, row.id, old.decision_id)
         else:
-            basis = _corrected_basis(s, work, principal, row, old, document)
-        old_claim_row = consultations.claim_by_id(work, row.tenant_id, old.claim_id)
-        old_claim = claim_json.decode_claim(bodies.get(work, row.tenant_id, old_claim_row.body_id))
+            basis = _corrected_basis(s, work, principal, row, old, old_claim, document)
         carried = Carried(
             authorization_number=old_claim.authorization_number,
             authorization_period=old_claim.authorization_period,
             prior_result=old_claim.prior_result,
-            related=Related(old.claim_identifier, relation, old.control_number),
-            related_claim_id=old.claim_id,
-            follows_id=old.id,
+            related=Related(named.claim_identifier, relation, named.control_number),
+            related_claim_id=named.claim_id,
+            follows_id=named.id,
             reason=reason,
         )
         new_id = put_claim(s, work, principal, basis, Use(old.use), carried, event=kind)
-        if relation is Relation.PRIOR:
+        if State(old.state) is not State.ACCEPTED:
             outbox.move(work, old, State.SUPERSEDED, "edited", principal.subject, reason=reason)
-            _hand_on(work, old, new_id, basis)
+        waiting.authorization_corrected(s, work, old, new_id, basis, relation)
         return summary.of_consultation(work, row.tenant_id, row.id)
 
 
@@ -83,23 +86,61 @@ _WAY_ON = {
 }
 
 
-def _relation(work: Work, old: Row[Any], kind: str) -> Relation:
+def _names(
+    work: Work, old: Row[Any], old_claim_row: Row[Any], kind: str
+) -> tuple[Relation, Row[Any]]:
+    """How the new claim relates, and to which submission.
+
+    An accepted claim is replaced or voided. One that never was accepted is edited: the new claim
+    takes its place in every respect, so the edit of a failed replacement replaces the same
+    accepted claim that the failed one was to replace.
+    """
     state = State(old.state)
     if state is State.ACCEPTED:
-        if outbox.followed_by_open(work, old):
+        _must_be_uncorrected(work, old)
+        return (Relation.REPLACE if kind == "replace" else Relation.VOID), old
+    if state not in (State.REJECTED, State.NEEDS_HUMAN):
+        raise Conflict(f"submission {old.id} is {state}: {_WAY_ON.get(state, _WAIT)}")
+    must_be_known(old)
+    if kind == "void":
+        raise Conflict(
+            f"submission {old.id} was never accepted, so there is nothing to void; cancel it"
+            f" with `payer-gateway submission cancel {old.id} --reason …`"
+        )
+    if old_claim_row.relation == Relation.VOID.value:
+        raise Conflict(f"submission {old.id} is a void: replay it or cancel it")
+    if old_claim_row.relation == Relation.REPLACE.value:
+        return Relation.REPLACE, outbox.get(work, old.tenant_id, old.follows_id, lock=True)
+    return Relation.PRIOR, old
+
+
+def _relation_of(work: Work, row: Row[Any]) -> str | None:
+    relation: str | None = consultations.claim_by_id(work, row.tenant_id, row.claim_id).relation
+    return relation
+
+
+def _must_be_uncorrected(work: Work, old: Row[Any]) -> None:
+    """Nothing else may be about to take this claim's place, or be made from it already."""
+    for other in outbox.followers(work, old):
+        if other.state in (State.CANCELLED.value, State.SUPERSEDED.value):
+            continue
+        if is_correction(_relation_of(work, other)):
             raise Conflict(
-                f"a correction of submission {old.id} is on its way already; wait for its answer"
+                f"submission {old.id} is corrected by {other.id} already, which is {other.state};"
+                " correct, replay or cancel that one"
             )
-        return Relation.REPLACE if kind == "replace" else Relation.VOID
-    if state in (State.REJECTED, State.NEEDS_HUMAN):
-        if kind == "void":
+    for other in outbox.of_consultation(work, old.tenant_id, old.consultation_id):
+        made_on_it = (
+            old.use == Use.PREAUTHORIZATION.value
+            and other.use == Use.CLAIM.value
+            and other.lane_key == old.lane_key
+            and other.state not in (State.CANCELLED.value, State.SUPERSEDED.value)
+            and _relation_of(work, other) != Relation.VOID.value
+        )
+        if made_on_it:
             raise Conflict(
-                f"submission {old.id} was never accepted, so there is nothing to void; cancel it"
-                f" with `payer-gateway submission cancel {old.id} --reason …`"
+                f"the claim {other.id} was made on authorization {old.id}; correct that claim first"
             )
-        must_be_known(old)
-        return Relation.PRIOR
-    raise Conflict(f"submission {old.id} is {state}: {_WAY_ON.get(state, _WAIT)}")
 
 
 def _corrected_basis(
@@ -108,6 +149,7 @@ def _corrected_basis(
     principal: Principal,
     row: Row[Any],
     old: Row[Any],
+    old_claim: Claim,
     document: bytes,
 ) -> Basis:
     """A new revision of the consultation, decided afresh for the coverage of the old claim."""
@@ -140,30 +182,53 @@ def _corrected_basis(
     digest = hashlib.sha256(received.canonical).hexdigest()
     body_id = bodies.put(work, row.tenant_id, received.canonical, "application/json")
     revision = consultations.add_revision(work, row, digest, body_id, principal.subject)
-    basis = None
-    for each in covers:
-        decision_id, decision = judge(s, work, principal, row, revision, consultation, each)
-        if each is cover:
-            basis = Basis(row, revision, consultation, cover, decision_id, decision)
-            if decision.verdict in (Verdict.INVALID, Verdict.NOT_ELIGIBLE):
-                raise Conflict(
-                    "the corrected consultation is not eligible ("
-                    + ", ".join(r.code for r in decision.reasons)
-                    + "); void the claim instead of replacing it"
-                )
-    assert basis is not None  # noqa: S101 - cover is one of covers
+    judged = [
+        (each, *judge(s, work, principal, row, revision, _as_authorized(each), each.cover))
+        for each in (_Judged(c, consultation, old_claim if c is cover else None) for c in covers)
+    ]
+    mine = next(found for found in judged if found[0].cover is cover)
+    basis = Basis(row, revision, consultation, cover, mine[1], mine[2])
+    _must_follow(s, work, basis, Use(old.use), old_claim)
+    for each, decision_id, decision in judged:
+        if each.cover is not cover:
+            waiting.decided_afresh(s, work, row, each.cover, decision_id, decision, basis)
     return basis
 
 
-def _hand_on(work: Work, old: Row[Any], new_id: str, basis: Basis) -> None:
-    """What waited for the edited submission waits for the one that took its place, and will be made
-    from what the consultation says now."""
-    for planned in consultations.planned(work, old.tenant_id, old.consultation_id):
-        if planned.state == "open" and planned.follows_id == old.id:
-            consultations.change_planned(
-                work,
-                planned,
-                follows_id=new_id,
-                decision_id=basis.decision_id,
-                due_on=last_service_day(basis.consultation, basis.cover.plan),
-            )
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A coverage to judge afresh; with the old claim where that is what is corrected."""
+
+    cover: Cover
+    consultation: Consultation
+    old_claim: Claim | None
+
+
+def _as_authorized(each: _Judged) -> Consultation:
+    """The consultation with the authorization that the insurer gave for the old claim, which the
+    sender need not know of."""
+    old = each.old_claim
+    if old is None or old.authorization_number is None or each.consultation.authorization:
+        return each.consultation
+    given = Authorization(old.authorization_number, old.authorization_period)
+    return dataclasses.replace(each.consultation, authorization=given)
+
+
+def _must_follow(s: Services, work: Work, basis: Basis, use: Use, old_claim: Claim) -> None:
+    """A correction obeys the decision → action table like any other claim: what may not leave
+    as a new claim does not leave as a correction."""
+    decision, cover = basis.decision, basis.cover
+    last_day = last_service_day(basis.consultation, cover.plan)
+    today = s.business_day(work.now, cover.plan.zone)
+    codes = {reason.code for reason in decision.reasons}
+    if what_follows(decision, last_day, today).now is use:
+        return
+    is_due = last_day <= today
+    if codes == {Code.SECONDARY_PAYER} and old_claim.prior_result is not None and is_due:
+        return
+    why = ", ".join(sorted(codes)) if is_due else f"the service is on {last_day}"
+    raise Conflict(
+        f"the corrected consultation was decided {decision.verdict} ({why}), from which no {use}"
+        " follows now; void the claim, or cancel it if it was never accepted, instead of"
+        " replacing it"
+    )

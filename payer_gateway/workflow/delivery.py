@@ -263,11 +263,15 @@ class Delivery:
         for worker in workers:
             worker.start()
         sweeper = worker_name(-1)
-        while not stop.is_set():
-            _guarded(lambda: sweep(self.services, sweeper) > 0)
-            time.sleep(SWEEP_EVERY_S)
-        for worker in workers:
-            worker.join()
+        try:
+            while not stop.is_set():
+                _guarded(lambda: sweep(self.services, sweeper) > 0)
+                time.sleep(SWEEP_EVERY_S)
+        finally:
+            # Whatever ends the sweeping ends the sending: a worker without it looks alive only.
+            stop.set()
+            for worker in workers:
+                worker.join()
         if self._broken:
             # A fault of ours: better a worker that ends loudly than one that looks alive. What it
             # held is reaped and asked about; what breaks a worker three times is quarantined.

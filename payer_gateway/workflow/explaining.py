@@ -108,8 +108,12 @@ def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
     why = why_not_sent(s, work, row, label)
     if why is not None:
         yield f"  Now {row.state}: {why}"
-    elif row.adjudication_due is not None:
+    elif row.state == "accepted" and row.cause_id is not None:
+        yield f"  Now accepted, but the insurer could not process it ({label}); replace or void it."
+    elif row.state == "accepted" and row.adjudication_due is not None:
         yield "  Now accepted; the insurer's decision is still to come."
+    elif row.state == "superseded":
+        yield "  Now superseded: a later claim took its place."
 
 
 # What an attempt came to, by outcome class; {said} is the HTTP status or the fault of the line.
@@ -126,7 +130,7 @@ _CAME_TO: dict[str, str] = {
     "poison": "it could not be sent at all: {said}",
     "fenced": "held back at the last moment: {said}",
     "found": "it has the claim ({said})",
-    "not_found": "it has not got the claim ({said})",
+    "not_found": "it lists nothing for us yet ({said})",
     "no_answer": "that told us nothing ({said})",
 }
 

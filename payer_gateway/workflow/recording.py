@@ -119,7 +119,12 @@ def record_inquiry(
             values["adjudication_due"] = work.now
     elif reading.outcome is OutcomeClass.NOT_FOUND and row.not_found_count >= 1:
         target, event = State.READY, "not found twice"
-        values = {"not_found_count": 0, "next_at": work.now}
+        values = {
+            "not_found_count": 0,
+            "last_class": OutcomeClass.NOT_FOUND.value,
+            "retries": row.retries + 1,
+            "next_at": _next_send(work.now, row, profile),
+        }
     elif reading.outcome is OutcomeClass.NOT_FOUND:
         target, event = State.IN_DOUBT, "not found for the first time"
         values = {"not_found_count": 1, "next_at": work.now + s.settle(profile)}
@@ -127,6 +132,11 @@ def record_inquiry(
         target, event = State.IN_DOUBT, "no answer to the inquiry"
         values = {"next_at": work.now + max(s.settle(profile), timedelta(seconds=1))}
     outbox.move(work, row, target, event, worker, attempt_n=leased.attempt_n, **values)
+    if target is State.READY and row.retries >= len(profile.delivery.retry_after_s):
+        moved = outbox.get(work, row.tenant_id, row.id)
+        outbox.move(work, moved, State.NEEDS_HUMAN, "retry budget spent", worker)
+        return State.NEEDS_HUMAN
+    _inquiry_refused(work, row, reply)
     return target
 
 
@@ -148,6 +158,27 @@ def record_answer(
             "adjudication_due": work.now + timedelta(seconds=profile.delivery.adjudication_poll_s)
         }
     picking.free_lease(work, row, **values)
+
+
+def _inquiry_refused(work: Work, row: Row[Any], reply: Reply | NoReply) -> None:
+    """An endpoint that refuses our question would refuse our claims too: hold, and probe."""
+    if isinstance(reply, Reply) and reply.status in (401, 403, 404, 405):
+        said = f"inquiry: HTTP {reply.status}"
+        insurers_mode.endpoint_failed(work, row.tenant_id, row.insurer_id, said)
+
+
+def _next_send(now: datetime, row: Row[Any], profile: Profile) -> datetime:
+    """Sent again at once the first time; an insurer that goes on losing claims is given the
+    schedule's time."""
+    if row.retries == 0:
+        return now
+    return _step(now, row.retries - 1, profile)
+
+
+def _step(now: datetime, retries: int, profile: Profile) -> datetime:
+    schedule = profile.delivery.retry_after_s
+    step = schedule[min(retries, len(schedule) - 1)]
+    return now + timedelta(seconds=step * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
 
 
 def _close(
@@ -186,9 +217,7 @@ def _next_try(now: datetime, row: Row[Any], profile: Profile, reading: Reading) 
     """The insurer's Retry-After in full (a day at most), else the schedule with full jitter."""
     if reading.retry_after_s is not None:
         return now + timedelta(seconds=min(reading.retry_after_s, _DAY_S))
-    schedule = profile.delivery.retry_after_s
-    step = schedule[min(row.retries, len(schedule) - 1)]
-    return now + timedelta(seconds=step * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+    return _step(now, row.retries, profile)
 
 
 def _cause(work: Work, row: Row[Any], reply: Reply | NoReply, reading: Reading) -> str:

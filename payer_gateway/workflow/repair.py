@@ -15,8 +15,8 @@ from payer_gateway.domain.submission import NEXT, OutcomeClass, State
 from payer_gateway.mapping import decision_json
 from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, outbox
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow import following, summary
-from payer_gateway.workflow.claiming import retry_budget
+from payer_gateway.workflow import following, summary, waiting
+from payer_gateway.workflow.claiming import is_correction, retry_budget
 from payer_gateway.workflow.services import Services
 
 # After one of these nobody knows whether the insurer booked the claim (rule L7: evidence first).
@@ -43,6 +43,7 @@ def replay_one(
         if State(row.state) not in (State.REJECTED, State.NEEDS_HUMAN):
             raise Conflict(f"submission {row.id} is {row.state}: {_HINT[State(row.state)]}")
         must_be_known(row)
+        _must_still_correct(work, row)
         values: dict[str, Any] = {"trigger": "manual", **_fresh_start(s, work, row)}
         if row.last_class == OutcomeClass.REJECTED.value and _wants_new_key(s, row):
             # An insurer that remembers keys would hand back the stored rejection.
@@ -102,12 +103,7 @@ def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -
         if State(row.state) is State.NEEDS_HUMAN:
             must_be_known(row)
         outbox.move(work, row, State.CANCELLED, "cancelled", principal.subject, reason=reason)
-        for planned in consultations.planned(work, row.tenant_id, row.consultation_id):
-            if planned.state == "open" and planned.follows_id == row.id:
-                cause = "its prior authorization was cancelled"
-                consultations.change_planned(work, planned, state="closed", closed_cause=cause)
-        order = consultations.claim_by_id(work, row.tenant_id, row.claim_id).coverage_order
-        following.no_primary_result(work, row, order, "it was cancelled")
+        waiting.cancelled(work, row)
         return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
 
 
@@ -188,6 +184,19 @@ def _wants_new_key(s: Services, row: Row[Any]) -> bool:
     return s.shelf.version(row.profile, row.profile_version).delivery.key_after_reject == "new"
 
 
+def _must_still_correct(work: Work, row: Row[Any]) -> None:
+    """A replacement or void is only of use while the claim it names stands."""
+    relation = consultations.claim_by_id(work, row.tenant_id, row.claim_id).relation
+    if not is_correction(relation) or row.follows_id is None:
+        return
+    named = outbox.get(work, row.tenant_id, row.follows_id)
+    if named.state != State.ACCEPTED.value:
+        raise Conflict(
+            f"submission {row.id} was to {relation} {named.id}, which is {named.state} by now;"
+            " cancel it"
+        )
+
+
 def must_be_known(row: Row[Any]) -> None:
     """Raise Conflict while it is unknown whether the insurer booked it (rule L7)."""
     if row.last_class in _UNKNOWN and State(row.state) is State.NEEDS_HUMAN:
@@ -224,8 +233,11 @@ def set_insurer_mode(
     principal.must_be_allowed(Act.STEER_INSURER)
     name = s.shelf.find(insurer)
     profile = s.shelf.profile(name)
+    schedule = profile.delivery.retry_after_s
     if mode != "on":
         must_say(reason or "", "reason")
     with s.database.write() as work:
         insurers_mode.ensure(work, principal.tenant_id, name, profile.delivery.max_inflight)
+        if mode == "on":
+            outbox.renew_budgets(work, principal.tenant_id, name, retry_budget(schedule))
         insurers_mode.set_mode(work, principal.tenant_id, name, mode, reason, principal.subject)

@@ -12,11 +12,13 @@ from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import causes, outbox, picking
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow.following import promote_planned
 from payer_gateway.workflow.services import Services
+from payer_gateway.workflow.waiting import promote_planned
 
 # A submission that was in a worker's hands each time it died is not given to a fourth worker.
 MAX_CRASHES = 3
+# Asking again bills nobody, so it is given up later.
+MAX_CRASHES_ASKING = 10
 
 
 def sweep(s: Services, worker: str) -> int:
@@ -41,9 +43,14 @@ def _reap(s: Services, work: Work, worker: str) -> int:
             outbox.close_attempt(
                 work, row, OutcomeClass.NO_ANSWER, lease_token=None, error="lease expired"
             )
-            outbox.move(
-                work, row, State.IN_DOUBT, "lease expired", worker, next_at=work.now + settle
-            )
+            crashes = row.crash_count + 1
+            values = {"next_at": work.now + settle, "crash_count": crashes}
+            outbox.move(work, row, State.IN_DOUBT, "lease expired", worker, **values)
+            if crashes >= MAX_CRASHES_ASKING:
+                # An answer that takes every worker down is a person's to read.
+                moved = outbox.get(work, row.tenant_id, row.id)
+                reason = f"{crashes} workers died or froze while they asked about it"
+                outbox.move(work, moved, State.NEEDS_HUMAN, "poison", worker, reason=reason)
         else:
             outbox.close_attempt(
                 work, row, OutcomeClass.NO_ANSWER, lease_token=None, error="lease expired"
@@ -96,7 +103,7 @@ def _stop_overdue(s: Services, work: Work, worker: str) -> int:
         today = s.business_day(work.now, profile.zone) if profile else latest
         if row.filing_due < today:
             event, reason = "filing deadline passed", f"it was {row.filing_due}"
-        elif row.budget_until < work.now:
+        elif row.budget_until < work.now and (row.retries or row.state == State.IN_DOUBT.value):
             event, reason = "retry budget spent", f"it ended {row.budget_until:%Y-%m-%d %H:%M}Z"
         else:
             continue

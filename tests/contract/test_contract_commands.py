@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
 from builders import REJECTED, another
 from gateway_process import Gateway, at_once, clean_environment
 from walked import Walk
@@ -149,3 +150,21 @@ def test_the_reader_of_a_listing_may_go_away(walk: Walk) -> None:
     )
 
     assert (piped.returncode, piped.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("submission", "resolve", "x", "--booked", "--not-booked", "--evidence", "seen"),
+        ("submission", "resolve", "x", "--evidence", "seen"),
+        ("consultation", "decide", "x", "--eligible", "--refuse", "--reason", "so"),
+        ("consultation", "decide", "x", "--reason", "so"),
+    ],
+)
+def test_a_person_says_one_thing_and_not_its_contrary_too(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    ended = Gateway(tmp_path)(*arguments)
+
+    assert ended.code == 2
+    assert "say either" in ended.said

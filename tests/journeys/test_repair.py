@@ -248,7 +248,7 @@ def test_a_second_correction_waits_for_the_answer_to_the_first(services: Service
     deliver(services)
     _replace(services, taken, old["id"], document | {"urgency": "urgent"})
 
-    with pytest.raises(Conflict, match="on its way already"):
+    with pytest.raises(Conflict, match="is corrected by"):
         _replace(services, taken, old["id"], document | {"urgency": "emergency"})
 
     assert len(_both(services, taken)) == 2
