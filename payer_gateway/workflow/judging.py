@@ -150,4 +150,6 @@ def _snapshot(work: Work, row: Row[Any], cover: Cover, consultation: Consultatio
         for scope in scopes:
             key = (scope, found.opinion_number, found.benefit_year)
             used[key] = used.get(key, 0) + found.n
-    return Snapshot(opinions_used=used, deductible_met=None)
+    # A service is held against the day on which its sender asked, so that the answer does not
+    # depend on when we come to it.
+    return Snapshot(opinions_used=used, deductible_met=None, as_of=consultation.requested_at)
