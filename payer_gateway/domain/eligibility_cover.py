@@ -167,7 +167,7 @@ def dependent_until(case: Case) -> date | None:
     member, terms = case.question.member, case.plan.dependents
     if member is None or terms is None or member.relationship not in _DEPENDENT:
         return None
-    if terms.disabled_exempt and member.disabled:
+    if member.birth_date is None or (terms.disabled_exempt and member.disabled):
         return None
     return _until(birthday(member.birth_date, terms.age_limit), terms, case.plan)
 

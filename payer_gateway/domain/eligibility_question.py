@@ -66,7 +66,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    birth_date: date
+    birth_date: date | None
     relationship: str = "self"  # FHIR subscriber-relationship: self, spouse, child, …
     disabled: bool = False
 
