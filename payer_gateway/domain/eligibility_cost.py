@@ -37,7 +37,7 @@ def costing_of(case: Case) -> Costing:
     met = case.known.deductible_met if case.accumulators_are_of_this_year else None
     is_unknown = case.known.deductible_met is None
     # A review organization that orders the opinion (HCPCS SF) leaves the member nothing to pay.
-    waived = "SF" in case.question.modifiers
+    waived = any(each.upper() == "SF" for each in case.question.modifiers)
     options = [
         share_cost(
             price,

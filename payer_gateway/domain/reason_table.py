@@ -138,7 +138,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.WAITING_PERIOD: Meaning(
         _NO,
-        "The plan's waiting period lasts until {eligible_from}.",
+        "Covered from {eligible_from} on, after the plan's waiting period.",
         "Your plan covers second opinions from {eligible_from} on.",
         carc="179",
         eb01="I",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from payer_gateway.domain.consultation import Period
 from payer_gateway.domain.days import aware, day_of
 from payer_gateway.domain.errors import Fault, InvalidInput
+from payer_gateway.domain.money import Money
 from payer_gateway.mapping.scenario_file import Scenario, is_nothing
 
 _BIRTHDAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}")
@@ -97,6 +98,15 @@ class Given:
 
     def decimal(self, path: str) -> Decimal | None:
         return self._read(path, Decimal, "write a decimal number such as '420.00'")
+
+    def sum_of_money(self, path: str) -> Money | None:
+        """In the plan's currency."""
+
+        def read(text: str) -> Money:
+            return Money(Decimal(text), self.plan.currency)
+
+        cure = f"write an amount in {self.plan.currency} such as '420.00' or '44000'"
+        return self._read(path, read, cure)
 
     def birthday(self, path: str) -> str | None:
         def read(text: str) -> str:

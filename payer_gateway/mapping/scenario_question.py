@@ -202,12 +202,12 @@ def _snapshot(g: Given, question: Question) -> Snapshot:
         of = g.read(
             "accumulators.accumulator_year", counted, lambda year: date(int(year), month, day), cure
         )
-    met = g.decimal("accumulators.deductible_met")
+    paid = g.sum_of_money("accumulators.amount_used")
     evaluated = g.instant("prior_answer.evaluated_at")
     return Snapshot(
         opinions_used=_used(g, of or plan.benefit_year(question.service_on)),
-        deductible_met=None if met is None else Money.rounded(met, plan.currency),
-        amount_used=g.decimal("accumulators.amount_used"),
+        deductible_met=g.sum_of_money("accumulators.deductible_met"),
+        amount_used=None if paid is None else paid.amount,
         accumulators_of=of,
         member_found=g.flag("member_found", otherwise=True),
         as_of=g.instant("as_of"),
