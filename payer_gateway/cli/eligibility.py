@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,41 @@ if TYPE_CHECKING:
 @click.group()
 def eligibility() -> None:
     """Ask whether an opinion is paid, and test the plans that say so."""
+
+
+@eligibility.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The object of the API, on one line.")
+def check(file: Path, as_json: bool) -> None:
+    """Is the consultation in FILE paid, and why? One answer per coverage; nothing is kept. Exit 0
+    whatever the answer is."""
+    from payer_gateway.cli.output import json_line
+    from payer_gateway.cli.session import local_operator, opened
+    from payer_gateway.workflow.checking import check as checked
+
+    with opened() as services:
+        answer = checked(services, local_operator(), file.read_bytes())
+    if as_json:
+        json_line(answer)
+        return
+    for each in answer["decisions"]:
+        click.echo(in_words(each))
+    click.echo(answer["disclaimer"])
+
+
+def in_words(answer: dict[str, Any]) -> str:
+    """One coverage's answer for people."""
+    plan = f"{answer['plan']} ({answer['insurer']})" if answer["plan"] else "no coverage"
+    lines = [f"{plan}: {answer['decision']}"]
+    lines += [f"  {each['code']}: {each['sentence']}" for each in answer["reasons"]]
+    lines.append(f"  For the patient: {answer['reasons'][0]['patient_sentence']}")
+    if cost := answer["cost"]:
+        money = f"{cost['member']} of {cost['allowed']} {cost['currency']}"
+        lines.append(f"  The member pays {money} (estimate), the plan {cost['plan']}.")
+    if answer["eligible_from"]:
+        lines.append(f"  Covered from {answer['eligible_from']}.")
+    lines += [f"  Note: {note}" for note in answer["notes"]]
+    return "\n".join(lines)
 
 
 @eligibility.command()

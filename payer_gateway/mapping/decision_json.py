@@ -17,6 +17,8 @@ from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.reasons import Code, Reason, Verdict
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 
+_NUMBERS = {2: "second", 3: "third"}  # opinions
+
 
 def plain(value: Any) -> Any:
     """Domain values as JSON values: dates ISO 8601, money ``{value: "420.00", currency}``."""
@@ -111,6 +113,57 @@ def _money(value: Mapping[str, str] | None) -> Money | None:
 
 def _day(value: str | None) -> date | None:
     return date.fromisoformat(value) if value else None
+
+
+def answer_of(decision: Decision) -> dict[str, Any]:
+    """A decision as it is told outside (scenario files, eligibility checks); money as decimal
+    strings in the currency that ``cost`` names."""
+    cost, penalty = decision.cost, decision.penalty
+    return {
+        "decision": decision.verdict.value,
+        "reasons": [reason.code.value for reason in decision.reasons],
+        "benefit": decision.benefit,
+        "auth_required": decision.auth_required,
+        "cost": cost
+        and {
+            "allowed": str(cost.allowed.amount),
+            "member": str(cost.member.amount),
+            "plan": str(cost.plan.amount),
+            "currency": cost.allowed.currency,
+        },
+        "remaining": {_NUMBERS[n]: left for n, left in decision.remaining.items()},
+        "penalty": None if penalty is None else str(penalty.amount),
+        "units": decision.units,
+        **{column: decision.number(column) for column in ("carc", "eb01", "aaa")},
+        "eligible_from": decision.eligible_from and decision.eligible_from.isoformat(),
+        "bill_first": decision.bill_first,
+        "supersedes": decision.supersedes,
+        "notes": list(decision.notes),
+        "normalized": decision.normalized,
+        "suggestion_prefix": decision.suggestion_prefix,
+        "modifier_hint": decision.modifier_hint,
+        "service_type": decision.service_type,
+        "per_leg_network": list(decision.per_leg_network),
+    }
+
+
+def explained(decision: Decision) -> dict[str, Any]:
+    """The answer with its reasons in words: a sentence for a benefits manager, one for the patient,
+    and the standard codes of each."""
+    columns = ("carc", "eb01", "eb11", "eb12", "aaa")
+    return {
+        **answer_of(decision),
+        "reasons": [
+            {
+                "code": reason.code.value,
+                "sentence": reason.sentence,
+                "patient_sentence": reason.patient_sentence,
+                **{column: getattr(reason.meaning, column) for column in columns},
+            }
+            for reason in decision.reasons
+        ],
+        "valid_until": decision.valid_until and decision.valid_until.isoformat(),
+    }
 
 
 def restated(decision: Decision, verdict: Verdict, reasons: tuple[Reason, ...]) -> Decision:

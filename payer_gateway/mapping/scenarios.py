@@ -16,13 +16,13 @@ from payer_gateway.domain.employer import (
     employer_view,
 )
 from payer_gateway.domain.errors import Fault, InvalidInput
+from payer_gateway.mapping.decision_json import answer_of
 from payer_gateway.mapping.scenario_file import Scenario, is_nothing
 from payer_gateway.mapping.scenario_given import Given
 from payer_gateway.mapping.scenario_question import question_of_scenario
 
 # The employer who asks; a member without the key ``employer`` is theirs.
 _CALLER = "the-caller"
-_NUMBERS = {2: "second", 3: "third"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +58,6 @@ def decide_scenario(scenario: Scenario, codes: CodeSets) -> Decision:
         return no_coverage()
     question, known = asked
     return decide(question, scenario.plan, known, codes)
-
-
-def answer_of(decision: Decision) -> dict[str, Any]:
-    """A decision in the words of ``expect``; money as decimal strings."""
-    cost, penalty = decision.cost, decision.penalty
-    return {
-        "decision": decision.verdict.value,
-        "reasons": [reason.code.value for reason in decision.reasons],
-        "benefit": decision.benefit,
-        "auth_required": decision.auth_required,
-        "cost": cost
-        and {
-            "allowed": str(cost.allowed.amount),
-            "member": str(cost.member.amount),
-            "plan": str(cost.plan.amount),
-            "currency": cost.allowed.currency,
-        },
-        "remaining": {_NUMBERS[n]: left for n, left in decision.remaining.items()},
-        "penalty": None if penalty is None else str(penalty.amount),
-        "units": decision.units,
-        **{column: decision.number(column) for column in ("carc", "eb01", "aaa")},
-        "eligible_from": decision.eligible_from and decision.eligible_from.isoformat(),
-        "bill_first": decision.bill_first,
-        "supersedes": decision.supersedes,
-        "notes": list(decision.notes),
-        "normalized": decision.normalized,
-        "suggestion_prefix": decision.suggestion_prefix,
-        "modifier_hint": decision.modifier_hint,
-        "service_type": decision.service_type,
-        "per_leg_network": list(decision.per_leg_network),
-    }
 
 
 def _differences(expect: Mapping[str, Any], decision: Decision) -> Iterator[Difference]:
