@@ -103,9 +103,10 @@ def decide(question: Question, plan: Plan, known: Snapshot, codes: CodeSets) -> 
         if kind not in rule.judges:
             trace.append(Trace(rule.name, "not asked", {}))
             continue
-        reasons = [Reason(code, rule.name, fields) for code, fields in rule.judge(case)]
-        found += reasons
-        outcome = " ".join(reason.code for reason in reasons) or "pass"
+        outcome = "pass"
+        if reasons := [Reason(code, rule.name, fields) for code, fields in rule.judge(case)]:
+            found += reasons
+            outcome = " ".join(reason.code for reason in reasons)
         trace.append(Trace(rule.name, outcome, rule.inputs(case)))
     return _answer(case, tuple(found), tuple(trace))
 

@@ -12,6 +12,7 @@ from payer_gateway.domain.reason_codes import Code
 
 # Where doctors are licensed by state or province, a licence of the country says nothing.
 _LICENSED_BY_STATE = frozenset({"US", "CA"})
+_REMOTE = frozenset({"telemedicine", "hybrid"})  # a hybrid without legs has a call among them
 
 
 # -- 11 independence ------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ def provider(case: Case) -> Found:
     q, benefit = case.question, case.benefit
     if benefit is not None and benefit.coe_required and not q.provider_is_coe:
         yield Code.COE_REQUIRED, {"benefit": benefit.name}
-    if case.plan.licence_where_patient_is and any(leg.mode == "telemedicine" for leg in q.legs):
+    if case.plan.licence_where_patient_is and any(leg.mode in _REMOTE for leg in q.legs):
         if not _is_licensed(q.provider_licensed_in, q.patient_location):
             licensed = ", ".join(q.provider_licensed_in or ()) or "no place that we know of"
             yield (

@@ -170,13 +170,15 @@ class Question:
         """The first day of what is asked: of an opinion its first leg, of an operation its day."""
         if self.is_surgery_claim and self.surgery_on is not None:
             return self.surgery_on
-        return min((leg.on for leg in self.legs), default=date.max)
+        legs = self.legs
+        return legs[0].on if len(legs) == 1 else min([leg.on for leg in legs], default=date.max)
 
     @property
     def last_service_on(self) -> date:
         if self.is_surgery_claim and self.surgery_on is not None:
             return self.surgery_on
-        return max((leg.on for leg in self.legs), default=date.max)
+        legs = self.legs
+        return legs[0].on if len(legs) == 1 else max([leg.on for leg in legs], default=date.max)
 
     @property
     def is_cross_border(self) -> bool:
