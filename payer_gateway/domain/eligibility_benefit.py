@@ -115,17 +115,21 @@ def _reached(case: Case) -> Iterator[dict[str, str]]:
     for limit in case.plan.limits:
         if limit.unit == "amount":
             if limit.maximum is not None and amount_left(case, limit) <= 0:
-                used = f"{case.known.amount_used or 0} {case.plan.currency}"
-                yield _used(case, limit, used, str(limit.maximum))
+                used = str(case.known.amount_used or 0)
+                yield _used(case, limit, used, f"{limit.maximum} {case.plan.currency}")
             continue
         maximum = limit.of(number)
         if maximum is not None and case.used(number, limit) >= maximum:
-            yield _used(case, limit, str(case.used(number, limit)), str(maximum))
+            kind = "second" if number <= 2 else "third"
+            used = str(case.used(number, limit))
+            yield _used(case, limit, used, f"{maximum} {kind} opinions")
 
 
 def _used(case: Case, limit: Limit, used: str, maximum: str) -> dict[str, str]:
     year = case.plan.benefit_year(case.question.service_on)
-    period = "ever" if limit.term == "lifetime" else f"the benefit year from {year}"
+    period = (
+        "the whole time of cover" if limit.term == "lifetime" else f"the benefit year from {year}"
+    )
     return {"used": used, "maximum": maximum, "period": period}
 
 

@@ -50,8 +50,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.CURRENCY_PRECISION: Meaning(
         _INVALID,
-        "{amount} is no amount in {currency}: write it with at most {digits} digits after the"
-        " point.",
+        "{amount} is no amount in {currency}, which has {digits} digits after the point.",
         "The price sent to us is not written as an amount of that currency.",
         carc="16",
         aaa="33",
@@ -133,7 +132,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.MODE_NOT_COVERED: Meaning(
         _NO,
         "The {benefit} benefit does not cover the mode {mode} (covered: {modes}).",
-        "Your plan does not cover an opinion given in this way. Covered are: {modes}.",
+        "Your plan does not cover an opinion that is given in this way.",
         carc="96",
     ),
     Code.WAITING_PERIOD: Meaning(
@@ -187,7 +186,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.BENEFIT_LIMIT_REACHED: Meaning(
         _NO,
-        "{used} of {maximum} of this benefit are used for {period}.",
+        "Used: {used} of {maximum}, for {period}.",
         "You have used your plan's allowance for {period}.",
         carc="119",
         eb01="F",
@@ -306,7 +305,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.EMERGENCY_EXEMPT: Meaning(
         _YES,
-        "The operation is {urgency}: the plan asks for no second opinion before it.",
+        "Urgency {urgency}: the plan asks for no second opinion before this operation.",
         "Your operation cannot wait, so your plan asks for no second opinion.",
     ),
     Code.DECIDED_BY_PERSON: Meaning(
