@@ -103,14 +103,21 @@ STATE_CANCER_MANDATE:
 EMERGENCY_EXEMPT:
     Urgency emergency: the plan asks for no second opinion before this operation.
 """
-SENTENCES: dict[str, str] = {}
-for _line in TEXT.strip().splitlines():
-    if _line.startswith(" "):
-        _said = " ".join((SENTENCES[_code], _line.strip()))
-        SENTENCES[_code] = _said.strip()
-    else:
-        _code = _line.rstrip(":")
-        SENTENCES[_code] = ""
+
+
+def _by_code(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    code = ""
+    for line in text.strip().splitlines():
+        if line.startswith(" "):
+            found[code] = f"{found[code]} {line.strip()}".strip()
+        else:
+            code = line.rstrip(":")
+            found[code] = ""
+    return found
+
+
+SENTENCES = _by_code(TEXT)
 
 
 def test_every_reason_that_a_rule_can_give_has_a_case_and_a_sentence() -> None:
