@@ -134,8 +134,8 @@ def cross_border(case: Case) -> Found:
 
 
 def needs_leave_abroad(case: Case) -> bool:
-    is_abroad = case.question.is_cross_border and case.benefit is not None
-    return is_abroad and case.benefit is not None and "cross_border" in case.benefit.auth
+    asks = case.benefit is not None and "cross_border" in case.benefit.auth
+    return asks and case.question.is_cross_border
 
 
 # -- 16 authorization -----------------------------------------------------------------------------

@@ -284,3 +284,19 @@ def test_the_benefit_is_the_one_asked_for_else_the_first_that_fits(
     order = {"benefit_order": ["oncology"]}
     if asked is None:
         assert answer(plan_keys=order, request=request)["benefit"] == "oncology"
+
+
+def test_a_second_opinion_already_on_file_is_no_earlier_one_of_itself() -> None:
+    same = {"npi": "1555000128", "tin_group": "G-SECOND", "date": "2026-03-20"}
+
+    assert reasons(request={"second_opinion": same}) == ["COVERED_BENEFIT"]
+
+
+def test_what_is_out_of_order_is_named() -> None:
+    second = {"npi": "1555000995", "date": "2026-03-13", "agrees": "false"}
+
+    found = decided(request={"opinion_number": "3", "second_opinion": second}).reasons[0]
+
+    assert found.sentence == (
+        "The second opinion is dated 2026-03-13, after the third opinion on 2026-03-12."
+    )
