@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "consultation": ("consultation", "Decide what waits for a person; correct a claim."),
     "insurer": ("insurer", "List, test, pause and resume insurers."),
     "mapping": ("mapping", "Check and render insurers' mapping files."),
+    "plan": ("plan", "Check plan files and their decided cases."),
+    "eligibility": ("eligibility", "Ask whether an opinion is paid; run decided cases."),
     "client": ("client", "API clients and their keys."),
     "db": ("db", "The database's schema."),
     "states": ("states", "Draw the states of a submission."),

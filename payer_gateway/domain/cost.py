@@ -19,17 +19,37 @@ class Cost:
 
 
 def share_cost(
-    allowed: Money, share: CostShare, deductible_met: Money, *, remote: bool, waived: bool
+    allowed: Money,
+    share: CostShare,
+    deductible_met: Money,
+    *,
+    remote: bool,
+    waived: bool,
+    copay: Decimal | None = None,
 ) -> Cost:
     """Copay, then the deductible left, then coinsurance on the rest; half up to the minor unit at
-    the end. A hybrid opinion costs its highest single copay once: remote only if all of it was."""
+    the end. ``copay`` takes the place of the plan's (several legs); without it, ``remote`` says
+    which of the two it is."""
     amount = allowed.amount
     if waived:
         return Cost(allowed, Money.zero(allowed.currency), allowed)
-    member = min(amount, share.telemedicine_copay if remote else share.copay)
+    if copay is None:
+        copay = share.telemedicine_copay if remote else share.copay
+    member = min(amount, copay)
     if share.deductible_applies:
         left = max(Decimal(0), share.deductible - deductible_met.amount)
         member += min(amount - member, left)
     member += (amount - member) * share.coinsurance_pct / 100
     paid = Money.rounded(member, allowed.currency)
     return Cost(allowed, paid, allowed - paid)
+
+
+def capped(cost: Cost, left: Decimal) -> Cost:
+    """The plan pays what is left of an allowance (its currency), the member the remainder."""
+    plan = Money.rounded(max(Decimal(0), min(cost.plan.amount, left)), cost.allowed.currency)
+    return Cost(cost.allowed, cost.allowed - plan, plan)
+
+
+def reduced(cost: Cost, penalty: Money) -> Cost:
+    """The benefit less a penalty, which the member bears; the plan never pays below nothing."""
+    return capped(cost, cost.plan.amount - penalty.amount)

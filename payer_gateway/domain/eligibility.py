@@ -1,6 +1,7 @@
 """The benefit decision: a pure function from a question, a plan and what is known, to an answer.
 
-Same inputs, same answer. Time, code sets and allowances come in as arguments; nothing is read.
+Same inputs, same answer. The clock (``Snapshot.as_of``), code sets and allowances come in as
+arguments; nothing is read.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from payer_gateway.domain.cost import Cost, share_cost
-from payer_gateway.domain.eligibility_question import (
-    CodeSets,
-    Leg,
-    Question,
-    Snapshot,
-    question_of,
+from payer_gateway.domain.cost import Cost
+from payer_gateway.domain.days import day_of
+from payer_gateway.domain.eligibility_asking import question_of
+from payer_gateway.domain.eligibility_benefit import remaining_opinions, waits_until
+from payer_gateway.domain.eligibility_case import Case, case_of
+from payer_gateway.domain.eligibility_cost import (
+    costing_of,
+    penalty_of,
+    remaining_amount,
+    with_penalty,
 )
-from payer_gateway.domain.eligibility_rules import RULES, Case, choose_benefit, eligible_from
+from payer_gateway.domain.eligibility_cover import bill_first, dependent_until, is_secondary
+from payer_gateway.domain.eligibility_question import CodeSets, Leg, Question, Snapshot
+from payer_gateway.domain.eligibility_rules import OPINION, RULES, SURGERY_CLAIM
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.reasons import Code, Reason, Verdict
@@ -35,18 +41,25 @@ __all__ = [
     "no_coverage",
     "question_of",
 ]
-RULESET = "1"
+RULESET = "2"
+_LEAVE = frozenset({Code.AUTH_REQUIRED, Code.AUTH_EXPIRED, Code.CROSS_BORDER_AUTH_REQUIRED})
+_PENALIZED = frozenset({Code.MANDATORY_SECOND_OPINION_MISSING, Code.SECOND_OPINION_EXPIRED})
+_NOT_YET = frozenset({Code.WAITING_PERIOD, Code.COVERAGE_NOT_YET_EFFECTIVE})
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
+    """What one rule looked at and found."""
+
     rule: str
-    outcome: str  # pass, or the codes of its reasons
-    inputs: Mapping[str, str]
+    outcome: str  # pass, not asked, or the codes of its reasons
+    inputs: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """Not a guarantee of payment: it holds for the service day, at most until ``valid_until``."""
+
     verdict: Verdict
     reasons: tuple[Reason, ...]
     benefit: str | None
@@ -57,6 +70,22 @@ class Decision:
     eligible_from: date | None
     notes: tuple[str, ...]
     trace: tuple[Trace, ...]
+    remaining_amount: Money | None = None  # what an amount limit leaves
+    bill_first: str | None = None
+    supersedes: str | None = None  # id of the earlier answer that this one takes the place of
+    normalized: str | None = None  # the diagnosis in its standard spelling
+    suggestion_prefix: str | None = None
+    modifier_hint: str | None = None  # HCPCS: SM second, SN third surgical opinion
+    per_leg_network: tuple[str, ...] = ()
+    units: int = 1
+    penalty: Money | None = None  # None: the plan demands no second opinion here
+    valid_until: date | None = None  # last day, in the plan's zone
+
+    def number(self, column: str) -> str | None:
+        """The standard code of the answer: carc, eb01, eb11, eb12 or aaa of the first reason
+        that has one."""
+        numbers = (getattr(reason.meaning, column) for reason in self.reasons)
+        return next((n for n in numbers if n is not None), None)
 
 
 def decide(question: Question, plan: Plan, known: Snapshot, codes: CodeSets) -> Decision:
@@ -66,94 +95,111 @@ def decide(question: Question, plan: Plan, known: Snapshot, codes: CodeSets) -> 
     the deciding kind and, after NOT_ELIGIBLE, the PENDED ones, each in rule order, so the first
     reason always names the decision.
     """
-    benefit, passed_over = choose_benefit(question, plan, codes)
-    case = Case(question, plan, known, codes, benefit)
+    case = case_of(question, plan, known, codes)
     found: list[Reason] = []
-    trace = [Trace("benefit", benefit.name if benefit else "none", {"passed_over": passed_over})]
-    for rule, judge in RULES:
-        reasons = [Reason(code, rule, fields) for code, fields in judge(case)]
-        found += reasons
-        inputs: dict[str, str] = {}
-        for reason in reasons:
-            inputs.update(reason.fields)
-        trace.append(Trace(rule, " ".join(r.code for r in reasons) or "pass", inputs))
+    trace: list[Trace] = []
+    kind = SURGERY_CLAIM if question.is_surgery_claim else OPINION
+    for rule in RULES:
+        if kind not in rule.judges:
+            trace.append(Trace(rule.name, "not asked", {}))
+            continue
+        outcome = "pass"
+        if reasons := [Reason(code, rule.name, fields) for code, fields in rule.judge(case)]:
+            found += reasons
+            outcome = " ".join(reason.code for reason in reasons)
+        trace.append(Trace(rule.name, outcome, rule.inputs(case)))
     return _answer(case, tuple(found), tuple(trace))
 
 
 def _answer(case: Case, found: tuple[Reason, ...], trace: tuple[Trace, ...]) -> Decision:
-    by_verdict = {v: tuple(r for r in found if r.verdict is v) for v in Verdict}
-    verdict = next((v for v in Verdict if by_verdict[v]), Verdict.ELIGIBLE)
-    reasons = by_verdict[verdict]
-    if verdict is Verdict.NOT_ELIGIBLE:
-        reasons += by_verdict[Verdict.PENDED]
-    notes: list[str] = []
-    cost = None
-    if verdict is Verdict.ELIGIBLE:
-        name = case.benefit.name if case.benefit else ""
-        reasons = (Reason(Code.COVERED_BENEFIT, "cost-share", {"benefit": name}),)
-        if case.tier == "out":
-            reasons += (Reason(Code.OUT_OF_NETWORK, "cost-share"),)
-    if verdict in (Verdict.ELIGIBLE, Verdict.CONDITIONAL):
-        cost, notes = _cost(case)
+    verdict = next(v for v in Verdict if any(r.verdict is v for r in found))
+    codes = {reason.code for reason in found}
+    is_open = verdict in (Verdict.ELIGIBLE, Verdict.CONDITIONAL)
+    finding, q = case.finding, case.question
+    costing = costing_of(case)
+    penalty = _penalty(case, codes)
+    service_type = _service_type(case)
     return Decision(
         verdict=verdict,
-        reasons=reasons,
-        benefit=case.benefit.name if case.benefit else None,
-        service_type=_service_type(case),
-        auth_required=any(
-            r.code in (Code.AUTH_REQUIRED, Code.AUTH_EXPIRED, Code.CROSS_BORDER_AUTH_REQUIRED)
-            for r in found
-        ),
-        cost=cost,
-        remaining=_remaining(case),
-        eligible_from=(
-            eligible_from(case.question, case.plan)
-            if any(r.code is Code.WAITING_PERIOD for r in found)
-            else None
-        ),
-        notes=tuple(notes),
+        reasons=_reasons(verdict, found),
+        benefit=case.benefit.name if case.benefit and not q.is_surgery_claim else None,
+        service_type=service_type,
+        auth_required=bool(codes & _LEAVE),
+        cost=with_penalty(costing.cost, penalty) if is_open else None,
+        remaining=remaining_opinions(case),
+        eligible_from=_eligible_from(case) if codes & _NOT_YET else None,
+        notes=_notes(case, codes, is_open and costing.deductible_is_assumed),
         trace=trace,
+        remaining_amount=remaining_amount(case),
+        bill_first=bill_first(case) if is_secondary(case) else None,
+        supersedes=_supersedes(case, verdict),
+        normalized=finding.code,
+        suggestion_prefix=finding.prefix if finding.verdict == "not_specific" else None,
+        modifier_hint={"20": "SM", "21": "SN"}.get(service_type),
+        per_leg_network=case.networks if len(q.legs) > 1 else (),
+        units=case.units,
+        penalty=penalty,
+        valid_until=q.last_service_on if is_open else None,
     )
+
+
+def _reasons(verdict: Verdict, found: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    reasons = tuple(r for r in found if r.verdict is verdict)
+    if verdict is Verdict.NOT_ELIGIBLE:
+        return reasons + tuple(r for r in found if r.verdict is Verdict.PENDED)
+    if verdict is Verdict.ELIGIBLE:
+        exempt = tuple(r for r in reasons if r.code is Code.EMERGENCY_EXEMPT)
+        covered = tuple(r for r in reasons if r.code is Code.COVERED_BENEFIT)
+        beside = tuple(r for r in reasons if r.code is not Code.COVERED_BENEFIT)
+        return exempt or covered + beside
+    return reasons
 
 
 def _service_type(case: Case) -> str:
-    if case.benefit is None or "complex_surgery" not in case.benefit.categories:
-        return "3"
-    return "20" if case.question.opinion_number == 2 else "21"
-
-
-def _remaining(case: Case) -> dict[int, int | None]:
-    left: dict[int, int | None] = {2: None, 3: None}
-    for limit in case.plan.limits:
-        if limit.unit != "opinion":
-            continue
-        for number, maximum in ((2, limit.max_second), (3, limit.max_third)):
-            if maximum is not None:
-                rest = max(0, maximum - case.used(number, limit))
-                before = left[number]
-                left[number] = rest if before is None else min(before, rest)
-    return left
-
-
-def _cost(case: Case) -> tuple[Cost | None, list[str]]:
+    """X12 service type codes: 21 for a third opinion; 20 for a second on an operation; else 3."""
     q = case.question
-    allowed = q.agreed_fee or q.billed
-    share = case.plan.cost.get(case.tier)
-    if share is None or allowed.currency != case.plan.currency:
-        return None, []
-    notes = []
-    met = case.known.deductible_met
-    if share.deductible_applies and met is None:
+    if q.opinion_number > 2:
+        return "21"
+    is_complex = case.benefit is not None and "complex_surgery" in case.benefit.categories
+    return "20" if is_complex or q.recommends_surgery or q.is_surgery_claim else "3"
+
+
+def _eligible_from(case: Case) -> date | None:
+    start = case.question.coverage_period.start
+    days = [day_of(start, case.plan.zone)] if start is not None else []
+    since = waits_until(case)
+    return max([*days, since] if since is not None else days, default=None)
+
+
+def _penalty(case: Case, codes: set[Code]) -> Money | None:
+    """By how much the benefit of an operation is reduced: nothing where the opinion is there."""
+    if not case.question.is_surgery_claim or case.mandate_group is None:
+        return None
+    penalty = penalty_of(case)
+    return penalty if penalty is None or codes & _PENALIZED else Money.zero(penalty.currency)
+
+
+def _supersedes(case: Case, verdict: Verdict) -> str | None:
+    """An earlier answer is never edited; another answer to the same question takes its place."""
+    prior = case.known.prior
+    return prior.id if prior is not None and prior.verdict != verdict.value else None
+
+
+def _notes(case: Case, codes: set[Code], deductible_is_assumed: bool) -> tuple[str, ...]:
+    notes: list[str] = []
+    if Code.RETROACTIVE_TERMINATION in codes:
+        notes.append("RESCISSION_REVIEW")
+    until = dependent_until(case)
+    year_ends = case.plan.benefit_year_end(case.question.service_on)
+    if until is not None and until <= year_ends:
+        notes.append(f"DEPENDENT_COVERAGE_ENDS_{until}")
+    if deductible_is_assumed:
         notes.append("ASSUMED_DEDUCTIBLE_UNMET")
-    cost = share_cost(
-        allowed,
-        share,
-        met or Money.zero(allowed.currency),
-        remote=all(leg.mode == "telemedicine" for leg in q.legs),
-        # A review organization that orders the opinion (HCPCS SF) leaves the member nothing to pay.
-        waived="SF" in q.modifiers,
-    )
-    return cost, notes
+    spoken, supported = case.question.language, case.plan.languages_supported
+    if case.question.is_cross_border and spoken and supported:
+        if spoken.partition("-")[0].lower() not in supported:
+            notes.append(f"LANGUAGE_NOT_SUPPORTED_{spoken}")
+    return tuple(notes)
 
 
 def no_coverage() -> Decision:

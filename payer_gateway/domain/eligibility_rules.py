@@ -1,253 +1,185 @@
-"""The rules of eligibility, each a function from a case to the reasons it finds (none: it passes).
+"""The eighteen rules of eligibility, in the order in which their reasons are listed.
 
-``RULES`` holds them in the order in which their reasons are listed. A rule looks at the case only:
-no clock, no code table of its own, no other rule.
+Each is a function from a case to the reasons it finds (none: it passes). A rule looks at the case
+only. The order is that of the eligibility standard, section 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from operator import attrgetter
 
-from payer_gateway.domain.consultation import local_day
-from payer_gateway.domain.eligibility_question import CodeSets, Question, Snapshot
-from payer_gateway.domain.plan import Benefit, Limit, Plan
-from payer_gateway.domain.reasons import Code
+from payer_gateway.domain import eligibility_benefit as benefit
+from payer_gateway.domain import eligibility_care as care
+from payer_gateway.domain import eligibility_cover as cover
+from payer_gateway.domain import eligibility_payment as payment
+from payer_gateway.domain.eligibility_case import Case, Found
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """All that a rule may look at."""
+class Rule:
+    """``judges``: the kinds of question it is asked about. ``labels`` and ``look``: what it judges
+    by, for the trace."""
 
-    question: Question
-    plan: Plan
-    known: Snapshot
-    codes: CodeSets
-    benefit: Benefit | None
+    number: int
+    name: str
+    judge: Callable[[Case], Found]
+    judges: frozenset[str]
+    labels: tuple[str, ...]
+    look: Callable[[Case], tuple[object, ...]]
 
-    @property
-    def tier(self) -> str:
-        return self.question.provider_network
-
-    @property
-    def condition(self) -> str:
-        # Keyed by the episode: a diagnosis that changes (C34 → C78) must not open a new allowance.
-        return self.question.episode_id
-
-    def used(self, number: int, limit: Limit) -> int:
-        year = self.plan.benefit_year(self.question.service_on)
-        key = self.condition if limit.per == "condition" else "*"
-        return self.known.opinions_used.get((key, number, year), 0)
+    def inputs(self, case: Case) -> Mapping[str, object]:
+        return dict(zip(self.labels, self.look(case), strict=True))
 
 
-Found = Iterator[tuple[Code, Mapping[str, str]]]
-Rule = Callable[[Case], Found]
+def _rule(
+    number: int,
+    name: str,
+    judge: Callable[[Case], Found],
+    looks_at: tuple[str, ...],
+    judges: frozenset[str],
+) -> Rule:
+    """``looks_at``: dotted names from the case, at least two."""
+    labels = tuple(path.rpartition(".")[2] for path in looks_at)
+    return Rule(number, name, judge, judges, labels, attrgetter(*looks_at))
 
 
-def _coverage_in_force(case: Case) -> Found:
-    q, zone = case.question, case.plan.zone
-    if q.coverage_status != "active":
-        yield Code.COVERAGE_NOT_ACTIVE, {"status": q.coverage_status}
-        return
-    start, end = q.coverage_period.start, q.coverage_period.end
-    first, last = min(leg.on for leg in q.legs), max(leg.on for leg in q.legs)
-    if start is not None and first < local_day(start, zone):
-        yield Code.COVERAGE_NOT_YET_EFFECTIVE, {"start": _say(start), "service": str(first)}
-    if end is not None and last > _last_day(end, case.plan):
-        yield Code.COVERAGE_TERMINATED, {"end": _say(end), "service": str(last)}
+OPINION, SURGERY_CLAIM = "opinion", "surgery_claim"
+_BOTH = frozenset({OPINION, SURGERY_CLAIM})
+_OPINIONS = frozenset({OPINION})
+_CLAIMS = frozenset({SURGERY_CLAIM})
 
-
-def _last_day(end: date | datetime, plan: Plan) -> date:
-    """A day is inclusive to its last moment; an instant ends cover at that instant."""
-    if isinstance(end, datetime):
-        return (end.astimezone(plan.zone) - timedelta(microseconds=1)).date()
-    return end
-
-
-def _say(when: date | datetime) -> str:
-    return when.isoformat()
-
-
-def _diagnosis_valid(case: Case) -> Found:
-    coding = case.question.diagnosis
-    if case.codes.normalized_diagnosis(coding) is None:
-        yield Code.DIAGNOSIS_INVALID, {"code": coding.code, "system": coding.system}
-
-
-def _order_of_opinions(case: Case) -> Found:
-    q = case.question
-    if q.first_opinion_on > q.service_on:
-        yield Code.OPINION_ORDER, {"first": str(q.first_opinion_on), "service": str(q.service_on)}
-
-
-def _billing_order(case: Case) -> Found:
-    if case.question.billed_first is not None:
-        yield Code.SECONDARY_PAYER, {"first": case.question.billed_first}
-
-
-def _exclusions(case: Case) -> Found:
-    code = case.codes.normalized_diagnosis(case.question.diagnosis) or ""
-    if any(code.startswith(prefix) for prefix in case.plan.excluded_diagnoses):
-        yield Code.DIAGNOSIS_EXCLUDED, {"code": code}
-
-
-def _category(case: Case) -> Found:
-    if case.benefit is None:
-        yield (
-            Code.BENEFIT_CATEGORY_MISMATCH,
-            {"code": case.question.diagnosis.code, "benefits": ", ".join(case.plan.benefits)},
-        )
-
-
-def _mode(case: Case) -> Found:
-    if case.benefit is not None and case.question.mode not in case.benefit.modes:
-        yield (
-            Code.MODE_NOT_COVERED,
-            {
-                "benefit": case.benefit.name,
-                "mode": case.question.mode,
-                "modes": ", ".join(case.benefit.modes),
-            },
-        )
-
-
-def _waiting_period(case: Case) -> Found:
-    since = eligible_from(case.question, case.plan)
-    if since is not None and case.question.service_on < since:
-        yield Code.WAITING_PERIOD, {"eligible_from": since.isoformat()}
-
-
-def eligible_from(question: Question, plan: Plan) -> date | None:
-    """First day covered after a waiting period of N days from the effective day D: D + N."""
-    start = question.coverage_period.start
-    if not plan.waiting_period_days or start is None:
-        return None
-    return local_day(start, plan.zone) + timedelta(days=plan.waiting_period_days)
-
-
-def _independence(case: Case) -> Found:
-    q, plan = case.question, case.plan
-    if plan.same_npi_denied and q.provider_npi and q.provider_npi == q.first_opinion_npi:
-        yield Code.NOT_INDEPENDENT, {"shared": "practitioner"}
-    elif (
-        plan.same_organization_denied
-        and q.provider_organization
-        and q.provider_organization == q.first_opinion_organization
-    ):
-        yield Code.NOT_INDEPENDENT, {"shared": "organization"}
-
-
-def _before_surgery(case: Case) -> Found:
-    q = case.question
-    if case.plan.must_precede_surgery and q.surgery_on and q.surgery_on < q.service_on:
-        yield (
-            Code.OPINION_AFTER_SURGERY,
-            {"surgery": str(q.surgery_on), "service": str(q.service_on)},
-        )
-
-
-def _centre_of_excellence(case: Case) -> Found:
-    if case.benefit is not None and case.benefit.coe_required and not case.question.provider_is_coe:
-        yield Code.COE_REQUIRED, {"benefit": case.benefit.name}
-
-
-def _cross_border(case: Case) -> Found:
-    q, allowed = case.question, case.plan.cross_border_allowed
-    if not q.is_cross_border or q.provider_country is None:
-        return
-    if allowed is not None and q.provider_country not in allowed:
-        yield Code.CROSS_BORDER_NOT_COVERED, {"country": q.provider_country}
-    elif case.benefit is not None and "cross_border" in case.benefit.auth:
-        if q.authorization_number is None:
-            yield Code.CROSS_BORDER_AUTH_REQUIRED, {"country": q.provider_country}
-
-
-def _currency(case: Case) -> Found:
-    price = case.question.agreed_fee or case.question.billed
-    if price.currency != case.plan.currency:
-        yield (
-            Code.CURRENCY_CONVERSION_REQUIRED,
-            {"billed": price.currency, "plan": case.plan.currency},
-        )
-
-
-def _allowance(case: Case) -> Found:
-    number = case.question.opinion_number
-    for limit in case.plan.limits:
-        maximum = limit.max_second if number == 2 else limit.max_third
-        if limit.unit != "opinion" or maximum is None:
-            continue
-        used = case.used(number, limit)
-        if used >= maximum:
-            year = case.plan.benefit_year(case.question.service_on)
-            yield (
-                Code.BENEFIT_LIMIT_REACHED,
-                {"used": str(used), "maximum": str(maximum), "year": year.isoformat()},
-            )
-            return
-
-
-def _authorization(case: Case) -> Found:
-    q, zone = case.question, case.plan.zone
-    if case.benefit is None:
-        return
-    required = case.tier in case.benefit.auth
-    if q.authorization_number is None:
-        if required:
-            yield Code.AUTH_REQUIRED, {"benefit": case.benefit.name}
-        return
-    period = q.authorization_period
-    if not (required or q.is_cross_border) or period is None:
-        return
-    for leg in q.legs:
-        too_early = period.start is not None and leg.on < local_day(period.start, zone)
-        too_late = period.end is not None and leg.on > _last_day(period.end, case.plan)
-        if too_early or too_late:
-            yield Code.AUTH_EXPIRED, {"service": str(leg.on)}
-            return
-
-
-# In the order of the standard (input, cover, order of payers, diagnosis, exclusions, benefit,
-# waiting, independence, dates, network, borders, limits, authorization).
-RULES: tuple[tuple[str, Rule], ...] = (
-    ("opinion-order", _order_of_opinions),
-    ("coverage-in-force", _coverage_in_force),
-    ("billing-order", _billing_order),
-    ("diagnosis-valid", _diagnosis_valid),
-    ("exclusions", _exclusions),
-    ("benefit-category", _category),
-    ("mode", _mode),
-    ("waiting-period", _waiting_period),
-    ("independence", _independence),
-    ("before-surgery", _before_surgery),
-    ("centre-of-excellence", _centre_of_excellence),
-    ("cross-border", _cross_border),
-    ("currency", _currency),
-    ("allowance", _allowance),
-    ("authorization", _authorization),
+RULES: tuple[Rule, ...] = (
+    _rule(1, "input-form", cover.input_form, ("question.amounts", "known.as_of"), _BOTH),
+    _rule(2, "member-found", cover.member_found, ("known.member_found", "known.as_of"), _BOTH),
+    _rule(
+        3,
+        "coverage-in-force",
+        cover.coverage_in_force,
+        (
+            "question.coverage_status",
+            "question.coverage_period",
+            "question.premium",
+            "question.coverage_change_recorded",
+            "known.prior",
+            "question.legs",
+        ),
+        _BOTH,
+    ),
+    _rule(4, "dependent-age", cover.dependent_age, ("question.member", "plan.dependents"), _BOTH),
+    _rule(
+        5,
+        "billing-order",
+        cover.billing_order,
+        (
+            "question.coverage_order",
+            "question.billed_first",
+            "question.other_coverage",
+            "question.subscriber_birthday",
+        ),
+        _BOTH,
+    ),
+    _rule(
+        6,
+        "diagnosis-valid",
+        cover.diagnosis_valid,
+        ("question.diagnosis", "question.service_on", "finding"),
+        _BOTH,
+    ),
+    _rule(7, "exclusions", cover.exclusions, ("finding", "plan.excluded_diagnoses"), _BOTH),
+    _rule(
+        8,
+        "benefit-category",
+        benefit.benefit_category,
+        ("question.benefit", "question.procedure", "question.mode", "benefit", "passed_over"),
+        _OPINIONS,
+    ),
+    _rule(
+        9,
+        "waiting-period",
+        benefit.waiting_period,
+        ("plan.waiting_period_days", "plan.initial_waiting_days", "plan.condition_waiting"),
+        _OPINIONS,
+    ),
+    _rule(
+        10,
+        "opinion-number",
+        benefit.opinion_number,
+        ("question.opinion_number", "question.second_opinion", "plan.third_opinion"),
+        _OPINIONS,
+    ),
+    _rule(
+        11,
+        "independence",
+        care.independence,
+        (
+            "question.provider_npi",
+            "question.provider_organization",
+            "question.first_opinion_npi",
+            "question.first_opinion_organization",
+            "question.performing_surgeon_npi",
+        ),
+        _OPINIONS,
+    ),
+    _rule(
+        12,
+        "order-of-dates",
+        care.order_of_dates,
+        ("question.first_opinion_on", "question.surgery_on", "plan.opinion_valid_days"),
+        _OPINIONS,
+    ),
+    _rule(
+        13,
+        "provider",
+        care.provider,
+        (
+            "networks",
+            "question.provider_is_coe",
+            "question.provider_licensed_in",
+            "question.patient_location",
+        ),
+        _OPINIONS,
+    ),
+    _rule(
+        14,
+        "cross-border",
+        care.cross_border,
+        (
+            "question.patient_country",
+            "question.provider_country",
+            "plan.cross_border_allowed",
+            "question.billed",
+            "question.agreed_fee",
+        ),
+        _OPINIONS,
+    ),
+    _rule(
+        15,
+        "limits",
+        benefit.limits,
+        ("condition", "known.opinions_used", "known.amount_used", "plan.limits", "units"),
+        _OPINIONS,
+    ),
+    _rule(
+        16,
+        "authorization",
+        care.authorization,
+        ("question.authorization_number", "question.authorization_period"),
+        _OPINIONS,
+    ),
+    _rule(
+        17,
+        "mandatory-opinion",
+        payment.mandatory_opinion,
+        ("mandate_group", "question.urgency", "question.second_opinion", "question.surgery_on"),
+        _CLAIMS,
+    ),
+    _rule(
+        18,
+        "cost-share",
+        payment.cost_share,
+        ("networks", "question.modifiers", "known.deductible_met", "question.has_written_referral"),
+        _BOTH,
+    ),
 )
-
-
-def choose_benefit(question: Question, plan: Plan, codes: CodeSets) -> tuple[Benefit | None, str]:
-    """The benefit asked for, else the first of the plan's order whose category fits."""
-    names = (question.benefit,) if question.benefit else plan.benefit_order
-    passed_over: list[str] = []
-    for name in names:
-        benefit = plan.benefits.get(name)
-        if benefit is not None and any(
-            _fits(category, question, codes) for category in benefit.categories
-        ):
-            return benefit, " ".join(passed_over)
-        passed_over.append(name)
-    return None, " ".join(passed_over)
-
-
-def _fits(category: str, question: Question, codes: CodeSets) -> bool:
-    if category == "oncology":
-        return codes.is_oncology(question.diagnosis)
-    if category == "complex_surgery":
-        return question.procedure is not None and (
-            codes.surgery_group(question.procedure) is not None
-        )
-    return False

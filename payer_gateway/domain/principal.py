@@ -18,6 +18,7 @@ class Role(StrEnum):
 
 class Act(StrEnum):
     SUBMIT_CONSULTATION = "submit a consultation"
+    CHECK_ELIGIBILITY = "check eligibility"
     READ_CONSULTATION = "read a consultation"
     CORRECT_CLAIM = "correct a claim"
     READ_SUBMISSION = "read submissions"
@@ -35,6 +36,7 @@ ALLOWED: dict[Role, frozenset[Act]] = {
     Role.PROVIDER: frozenset(
         {
             Act.SUBMIT_CONSULTATION,
+            Act.CHECK_ELIGIBILITY,
             Act.READ_CONSULTATION,
             Act.CORRECT_CLAIM,
             Act.READ_SUBMISSION,

@@ -16,9 +16,19 @@ from zoneinfo import ZoneInfo
 
 import fastjsonschema
 
+from payer_gateway.codes.sets import complex_surgery_groups
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import MINOR_DIGITS
-from payer_gateway.domain.plan import Benefit, CostShare, Limit, Plan
+from payer_gateway.domain.plan import (
+    Benefit,
+    ConditionWaiting,
+    CostShare,
+    Dependents,
+    Limit,
+    Mandate,
+    Plan,
+    ThirdOpinion,
+)
 from payer_gateway.mapping.canonical import canonical_json, shorten
 from payer_gateway.mapping.yamlfile import load_yaml
 
@@ -62,12 +72,20 @@ class PlanShelf:
             self._read[wanted, version] = self._load(wanted, version)
         return self._read[wanted, version]
 
+    def keys(self, name: str) -> dict[str, Any]:
+        """The keys of the plan's highest version with all that it inherits, as the file spells
+        them. Raises MappingError as ``plan`` does."""
+        plan = self.plan(name)
+        return self._resolved(plan.name.lower(), plan.version, ())
+
+    def file(self, name: str) -> Path:
+        """The file of the plan's highest version. Raises MappingError as ``plan`` does."""
+        plan = self.plan(name)
+        return self._path(plan.name.lower(), plan.version)
+
     def _load(self, name: str, version: int) -> Plan:
-        path = self._path(name, version)
         resolved = self._resolved(name, version, ())
-        _check(path, resolved)
-        digest = hashlib.sha256(canonical_json(resolved)).hexdigest()
-        return _Reader(path, resolved).plan(name.upper(), version, digest)
+        return plan_from(self._path(name, version), resolved, name.upper(), version)
 
     def _path(self, name: str, version: int) -> Path:
         return self._folder / name / f"v{version}.yaml"
@@ -90,6 +108,14 @@ class PlanShelf:
         if f"{parent}/v{parent_version}" in (*heirs, here):
             raise _wrong(path, "inherit", asked, "plans inherit in a circle; take one out")
         return {**self._resolved(parent, parent_version, (*heirs, here)), **own}
+
+
+def plan_from(source: Path, keys: dict[str, Any], name: str, version: int) -> Plan:
+    """The plan that resolved keys describe; ``source`` is where they stand, for what is said of
+    wrong ones. Raises MappingError."""
+    _check(source, keys)
+    digest = hashlib.sha256(canonical_json(keys)).hexdigest()
+    return _Reader(source, keys).plan(name, version, digest)
 
 
 def _versions(folder: Path) -> tuple[int, ...]:
@@ -179,7 +205,56 @@ class _Reader:
             excluded_diagnoses=tuple(keys.get("excluded_diagnoses", ())),
             cross_border_allowed=None if borders is None else tuple(borders["allowed"]),
             waiting_period_days=int(keys.get("waiting_period_days", "0")),
+            performing_surgeon_denied=independence.get("performing_surgeon") == "deny",
+            third_opinion=ThirdOpinion(keys.get("third_opinion", "always")),
+            opinion_valid_days=self._days("opinion_valid_days"),
+            cancer_mandate=keys.get("cancer_mandate_oon_in_network_cost") == "true",
+            dependents=self._dependents(keys.get("dependents")),
+            languages_supported=tuple((borders or {}).get("languages_supported", ())),
+            hybrid_window_days=self._days("hybrid_window_days"),
+            licence_where_patient_is=(
+                keys.get("telehealth_requires_license_where_patient_is") == "true"
+            ),
+            initial_waiting_days=int(keys.get("initial_waiting_days", "0")),
+            condition_waiting=tuple(
+                ConditionWaiting(tuple(each["prefix"]), int(each["months"]))
+                for each in keys.get("condition_waiting", ())
+            ),
+            mandate=self._mandate(keys.get("mandatory_second_opinion")),
+            suspected_cancer=keys.get("suspected_cancer") == "true",
         )
+
+    def _days(self, key: str) -> int | None:
+        return int(self._keys[key]) if key in self._keys else None
+
+    def _dependents(self, keys: Mapping[str, Any] | None) -> Dependents | None:
+        if keys is None:
+            return None
+        exempt = keys.get("disabled_exempt") == "true"
+        return Dependents(int(keys["age_limit"]), keys["ends"], exempt)
+
+    def _mandate(self, keys: Mapping[str, Any] | None) -> Mandate | None:
+        if keys is None:
+            return None
+        where = "mandatory_second_opinion"
+        groups = set(complex_surgery_groups().values())
+        for group in keys["procedure_groups"]:
+            if group not in groups:
+                cure = f"write groups of complex surgery: {', '.join(sorted(groups))}"
+                raise self._bad(f"{where}.procedure_groups", group, cure)
+        cap = keys.get("penalty_cap")
+        return Mandate(
+            procedure_groups=frozenset(keys["procedure_groups"]),
+            exempt_urgency=frozenset(keys.get("exempt_urgency", ())),
+            penalty_pct=self._percent(f"{where}.penalty_pct", keys["penalty_pct"]),
+            penalty_cap=None if cap is None else self._amount(f"{where}.penalty_cap", cap),
+        )
+
+    def _percent(self, key: str, text: str) -> Decimal:
+        percent = Decimal(text)
+        if percent > 100:
+            raise self._bad(key, text, "write a percentage from 0 to 100")
+        return percent
 
     def _bad(self, key: str, value: object, cure: str) -> MappingError:
         return _wrong(self._path, key, value, cure)
@@ -225,23 +300,21 @@ class _Reader:
             if "max" not in keys or {"max_second", "max_third"} & keys.keys():
                 raise self._bad(key, dict(keys), "write max, and no other, for the unit amount")
             maximum = self._amount(f"{key}.max", keys["max"])
-            return Limit("amount", keys["per"], None, None, maximum)
+            return Limit("amount", keys["per"], None, None, maximum, keys.get("term", "annual"))
         if "max" in keys or not {"max_second", "max_third"} & keys.keys():
             cure = "write max_second, max_third or both, for the unit opinion"
             raise self._bad(key, dict(keys), cure)
         second, third = (
             int(keys[each]) if each in keys else None for each in ("max_second", "max_third")
         )
-        return Limit("opinion", keys["per"], second, third, None)
+        return Limit("opinion", keys["per"], second, third, None, keys.get("term", "annual"))
 
     def _share(self, tier: str, keys: Mapping[str, Any]) -> CostShare:
         def amount(name: str, otherwise: str) -> Decimal:
             return self._amount(f"cost.{tier}.{name}", keys.get(name, otherwise))
 
-        percent = Decimal(keys.get("coinsurance_pct", "0"))
-        if percent > 100:
-            key = f"cost.{tier}.coinsurance_pct"
-            raise self._bad(key, keys["coinsurance_pct"], "write a percentage from 0 to 100")
+        key = f"cost.{tier}.coinsurance_pct"
+        percent = self._percent(key, keys.get("coinsurance_pct", "0"))
         copay = keys.get("copay", "0")
         applies = keys.get("deductible_applies", "true" if "deductible" in keys else "false")
         return CostShare(

@@ -50,6 +50,16 @@ def take(work: Work, tenant_id: str, source: str, source_id: str) -> tuple[Row[A
     return row, is_new
 
 
+def known_as(work: Work, tenant_id: str, source: str, source_id: str) -> str | None:
+    """Our id of this sender's consultation; None when it was never taken in."""
+    query = select(consultation.c.id).where(
+        consultation.c.tenant_id == tenant_id,
+        consultation.c.source == source,
+        consultation.c.source_id == source_id,
+    )
+    return work.conn.execute(query).scalar_one_or_none()
+
+
 def get(work: Work, tenant_id: str, consultation_id: str, *, lock: bool = False) -> Row[Any]:
     """Raises NotFound; another tenant's consultation is not found either."""
     wanted = known_id(consultation_id, "consultation")

@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from payer_gateway.web import problems, signin
 from payer_gateway.web.bodies import LARGEST_BODY
 from payer_gateway.web.consultations import consultations
+from payer_gateway.web.eligibility import eligibility
 from payer_gateway.web.health import health
 from payer_gateway.web.insurers import insurers
 from payer_gateway.web.openapi import openapi
@@ -23,6 +24,7 @@ def create_web_app(services: Services) -> Flask:
     signin.guard(app, services)
     for blueprint in (
         consultations(services),
+        eligibility(services),
         submissions(services),
         insurers(services),
         health(services),

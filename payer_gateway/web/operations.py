@@ -69,6 +69,15 @@ OPERATIONS: tuple[Operation, ...] = (
         gives={200: "ConsultationSummary"},
     ),
     Operation(
+        "eligibility.check",
+        "POST",
+        f"{_V1}/eligibility-checks",
+        Act.CHECK_ELIGIBILITY,
+        "Is it paid, and why: a consultation decided, per coverage, and nothing of it kept.",
+        takes="Consultation",
+        gives={200: "EligibilityAnswer"},
+    ),
+    Operation(
         "submissions.page",
         "GET",
         f"{_V1}/submissions",

@@ -146,6 +146,49 @@ _DECIDED = _object(
     reasons=_REASONS,
 )
 
+_COST = _object(allowed=_AMOUNT, member=_AMOUNT, plan=_AMOUNT, currency=_CURRENCY)
+
+_CODE: Schema = {**_TEXT, "description": "a bare X12 code number"}
+
+_EXPLAINED = _object(
+    code=_one_of(Code),
+    sentence={**_TEXT, "description": "for a benefits manager"},
+    patient_sentence={**_TEXT, "description": "for the patient"},
+    **{column: _or_null(_CODE) for column in ("carc", "eb01", "eb11", "eb12", "aaa")},
+)
+
+_JUDGED = _object(
+    coverage=_or_null(_WHOLE),
+    insurer=_or_null(_TEXT),
+    plan=_or_null(_TEXT),
+    plan_version=_or_null(_WHOLE),
+    decision=_one_of(Verdict),
+    reasons=_list(_EXPLAINED),
+    benefit=_or_null(_TEXT),
+    auth_required={"type": "boolean"},
+    cost=_or_null(_COST),
+    remaining={
+        "type": "object",
+        "description": "opinions left, second and third; null: no limit",
+        "additionalProperties": _or_null(_WHOLE),
+    },
+    penalty=_or_null(_AMOUNT),
+    units=_WHOLE,
+    carc=_or_null(_CODE),
+    eb01=_or_null(_CODE),
+    aaa=_or_null(_CODE),
+    eligible_from=_or_null(_DAY),
+    bill_first=_or_null(_TEXT),
+    supersedes=_or_null(_TEXT),
+    notes=_list(_TEXT),
+    normalized=_or_null({**_TEXT, "description": "the diagnosis in its standard spelling"}),
+    suggestion_prefix=_or_null(_TEXT),
+    modifier_hint=_or_null({**_TEXT, "description": "HCPCS modifier"}),
+    service_type={**_TEXT, "description": "X12 service type code"},
+    per_leg_network=_list(_one_of(("in", "out"))),
+    valid_until=_or_null(_DAY),
+)
+
 _PROBLEM: Schema = {
     "type": "object",
     "description": "RFC 9457 problem details",
@@ -183,6 +226,13 @@ def all_schemas() -> dict[str, Schema]:
                 _object(id=_ID, insurer=_TEXT, use=_one_of(Use), state=_one_of(State))
             ),
             planned=_list(_object(use=_one_of(Use), waits_for=_one_of(WaitsFor), due_on=_DAY)),
+        ),
+        "EligibilityAnswer": _object(
+            source_id=_TEXT,
+            decision=_one_of(Verdict),
+            reasons=_REASONS,
+            decisions=_list(_JUDGED),
+            disclaimer=_TEXT,
         ),
         "Submission": _object(**_SUBMISSION),
         "SubmissionPage": _object(items=_list(_ref("Submission")), next=_or_null(_ID)),

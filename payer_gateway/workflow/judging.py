@@ -108,7 +108,7 @@ def judge(
         fee = cover.profile.agreed_fee(consultation.services)
         plan = cover.plan
         question = question_of(consultation, cover.coverage, plan, fee)
-        known = _snapshot(work, row, cover, consultation)
+        known = snapshot_of(work, row.tenant_id, row.id, cover, consultation)
         decision = decide(question, plan, known, s.codes)
     body_id = bodies.put(
         work,
@@ -139,15 +139,24 @@ def judge(
     return decision_id, decision
 
 
-def _snapshot(work: Work, row: Row[Any], cover: Cover, consultation: Consultation) -> Snapshot:
-    """Opinions used by our own accepted claims; a roster adds to it once the tenant has one."""
-    keys = member_keys(work, row.tenant_id, cover, consultation.episode_id)
+def snapshot_of(
+    work: Work,
+    tenant_id: str,
+    consultation_id: str | None,
+    cover: Cover,
+    consultation: Consultation,
+) -> Snapshot:
+    """Opinions used by our own accepted claims, but for those of the consultation itself (None: it
+    is not taken); a roster adds to it once the tenant has one."""
+    keys = member_keys(work, tenant_id, cover, consultation.episode_id)
     used: dict[tuple[str, int, date], int] = {}
-    for found in consultations.opinions_used(work, row.tenant_id, keys.member, row.id):
+    for found in consultations.opinions_used(work, tenant_id, keys.member, consultation_id or ""):
         scopes = ["*"]
         if found.condition_key == keys.condition:
             scopes.append(consultation.episode_id)
         for scope in scopes:
             key = (scope, found.opinion_number, found.benefit_year)
             used[key] = used.get(key, 0) + found.n
-    return Snapshot(opinions_used=used, deductible_met=None)
+    # A service is held against the day on which its sender asked, so that the answer does not
+    # depend on when we come to it.
+    return Snapshot(opinions_used=used, deductible_met=None, as_of=consultation.requested_at)

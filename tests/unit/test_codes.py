@@ -1,17 +1,22 @@
 """Public code sets and check digits."""
 
+from datetime import date
+
 import pytest
 
 from payer_gateway.codes import (
+    HCPCS_MODIFIERS,
     ICD_10_CM,
     ICD_10_PCS,
     ICD_10_WHO,
+    SERVICE_TYPES,
     jp_insurer_number_is_valid,
     load_code_sets,
     modifier_has_shape,
     npi_is_valid,
     place_of_service_is_known,
 )
+from payer_gateway.codes.sets import complex_surgery_groups
 from payer_gateway.domain.consultation import Coding
 from payer_gateway.domain.eligibility import CodeSets
 
@@ -33,6 +38,9 @@ SETS: CodeSets = load_code_sets()
         (ICD_10_CM, "C50.41111", None),
         (ICD_10_CM, "", None),
         (ICD_10_CM, "Ç50.1", None),
+        (ICD_10_CM, "\u013125.10", None),  # a dotless i, which upper() makes an I
+        (ICD_10_CM, "C50.499", None),
+        (ICD_10_CM, "C504.11", None),
         (ICD_10_WHO, "C25.0", "C25.0"),
         (ICD_10_WHO, "c250", "C25.0"),
         (ICD_10_WHO, "C97", "C97"),
@@ -45,7 +53,7 @@ SETS: CodeSets = load_code_sets()
 def test_a_diagnosis_is_spelled_as_its_system_spells_it(
     system: str, code: str, normalized: str | None
 ) -> None:
-    assert SETS.normalized_diagnosis(Coding(system, code)) == normalized
+    assert SETS.diagnosis(Coding(system, code), date(2026, 4, 1)).code == normalized
 
 
 @pytest.mark.parametrize(
@@ -76,7 +84,7 @@ def test_complex_operations_are_found_in_their_group_whatever_the_case() -> None
 
 
 def test_all_complex_operations_are_shipped() -> None:
-    groups = load_code_sets()._surgery_groups
+    groups = complex_surgery_groups()
 
     assert len(groups) == 2092
     assert len(set(groups.values())) == 23
@@ -118,3 +126,12 @@ def test_places_of_service_are_those_of_cms() -> None:
 def test_a_modifier_is_two_capital_letters_or_digits() -> None:
     assert all(modifier_has_shape(m) for m in ("SM", "GT", "G0", "95"))
     assert not any(modifier_has_shape(m) for m in ("sm", "S", "SMX", "S-", ""))
+
+
+def test_modifiers_for_second_and_third_opinions_are_described_and_none_is_cpt() -> None:
+    assert {"SM", "SN", "SF", "GT", "G0", "FQ", "LT", "RT"} == set(HCPCS_MODIFIERS)
+    assert not any(modifier.isdigit() for modifier in HCPCS_MODIFIERS)
+
+
+def test_service_types_are_those_that_a_consultation_can_be() -> None:
+    assert set(SERVICE_TYPES) == {"3", "20", "21", "30"}

@@ -28,6 +28,7 @@ from payer_gateway.domain.eligibility import (
     Snapshot,
     decide,
 )
+from payer_gateway.domain.eligibility_question import EarlierOpinion
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.reasons import Code, Verdict
@@ -340,7 +341,11 @@ def used(number: int = 2, n: int = 1, episode: str = "EP-1", year: int = 2026) -
 def test_each_condition_has_its_opinions_of_the_year(
     known: Snapshot, number: int, expected: str
 ) -> None:
-    assert codes(known=known, opinion_number=number) == [expected]
+    disagreement = EarlierOpinion(on=date(2026, 3, 1), agrees=False)
+
+    found = codes(known=known, opinion_number=number, second_opinion=disagreement)
+
+    assert found == [expected]
 
 
 def test_a_diagnosis_that_changes_within_the_episode_opens_no_new_allowance() -> None:
@@ -447,7 +452,8 @@ def test_the_worst_finding_decides_and_the_first_reason_names_it() -> None:
 def test_every_rule_leaves_its_trace() -> None:
     traced = [t.rule for t in decided().trace]
 
-    assert traced == ["benefit", *(name for name, _ in RULES)]
+    assert traced == [rule.name for rule in RULES]
+    assert [rule.number for rule in RULES] == list(range(1, 19))
 
 
 DAYS = st.dates(date(2024, 1, 1), date(2028, 12, 31))

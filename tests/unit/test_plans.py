@@ -49,8 +49,18 @@ def refusal(folder: Path, text: str) -> str:
 # -- shipped plans --------------------------------------------------------------------------------
 
 
-def test_four_plans_are_shipped_and_all_read() -> None:
-    names = ("jp-priv-gan", "medicare-b-2026", "state-medicaid-2026", "us-ppo-2026")
+def test_nine_plans_are_shipped_and_all_read() -> None:
+    names = (
+        "emp-mandatory-2026",
+        "in-corp-2026",
+        "jp-priv-gan",
+        "medicare-b-2025",
+        "medicare-b-2026",
+        "state-medicaid-2026",
+        "us-hdhp-2026",
+        "us-ppo-2026",
+        "us-ppo-ny-insured-2026",
+    )
 
     assert SHIPPED.names() == names
     assert [SHIPPED.plan(n).name for n in names] == [n.upper() for n in names]

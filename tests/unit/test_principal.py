@@ -10,6 +10,7 @@ from payer_gateway.domain.principal import ALLOWED, Act, Principal, Role
 MAY = {
     Role.PROVIDER: {
         Act.SUBMIT_CONSULTATION,
+        Act.CHECK_ELIGIBILITY,
         Act.READ_CONSULTATION,
         Act.CORRECT_CLAIM,
         Act.READ_SUBMISSION,

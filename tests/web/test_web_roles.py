@@ -21,6 +21,7 @@ ROUTES: dict[str, tuple[str, str, set[str]]] = {
         {"provider", "ops"},
     ),
     "consultations.decide": ("POST", f"{V1}/consultations/{ID}/decision", {"ops"}),
+    "eligibility.check": ("POST", f"{V1}/eligibility-checks", {"provider", "ops"}),
     "submissions.page": ("GET", f"{V1}/submissions", {"provider", "ops"}),
     "submissions.show": ("GET", f"{V1}/submissions/{ID}", {"provider", "ops"}),
     "submissions.resolve": ("POST", f"{V1}/submissions/{ID}/resolve", {"ops"}),
