@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from payer_gateway.domain.errors import LeaseLost, NotFound
 from payer_gateway.domain.submission import (
@@ -24,6 +24,10 @@ from payer_gateway.domain.submission import (
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id
 from payer_gateway.storage.tables import attempt, submission, transition
+
+
+# What the reaper writes on an attempt whose worker is gone.
+LEASE_EXPIRED = "lease expired"
 
 
 def put(work: Work, values: dict[str, Any], *, by: str, event: str, reason: str | None) -> None:
@@ -189,6 +193,18 @@ def close_attempt(
         .values({"ended_at": work.now, "class": outcome.value, **facts})
     )
     return changed.rowcount == 1
+
+
+def inquiries_cut_off(work: Work, row: Row[Any]) -> int:
+    """How many inquiries about it ended with their worker."""
+    return work.conn.execute(
+        select(func.count()).where(
+            attempt.c.tenant_id == row.tenant_id,
+            attempt.c.submission_id == row.id,
+            attempt.c.kind == "inquire",
+            attempt.c.error == LEASE_EXPIRED,
+        )
+    ).scalar_one()
 
 
 def attempts(work: Work, tenant_id: str, submission_id: str) -> Sequence[Row[Any]]:

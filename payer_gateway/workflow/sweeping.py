@@ -41,19 +41,20 @@ def _reap(s: Services, work: Work, worker: str) -> int:
             _reap_sending(work, row, profile, settle, worker)
         elif row.state == State.INQUIRING.value:
             outbox.close_attempt(
-                work, row, OutcomeClass.NO_ANSWER, lease_token=None, error="lease expired"
+                work, row, OutcomeClass.NO_ANSWER, lease_token=None, error=outbox.LEASE_EXPIRED
             )
-            crashes = row.crash_count + 1
-            values = {"next_at": work.now + settle, "crash_count": crashes}
-            outbox.move(work, row, State.IN_DOUBT, "lease expired", worker, **values)
-            if crashes >= MAX_CRASHES_ASKING:
+            outbox.move(
+                work, row, State.IN_DOUBT, "lease expired", worker, next_at=work.now + settle
+            )
+            died = outbox.inquiries_cut_off(work, row)
+            if died >= MAX_CRASHES_ASKING:
                 # An answer that takes every worker down is a person's to read.
                 moved = outbox.get(work, row.tenant_id, row.id)
-                reason = f"{crashes} workers died or froze while they asked about it"
+                reason = f"{died} workers died or froze while they asked about it"
                 outbox.move(work, moved, State.NEEDS_HUMAN, "poison", worker, reason=reason)
         else:
             outbox.close_attempt(
-                work, row, OutcomeClass.NO_ANSWER, lease_token=None, error="lease expired"
+                work, row, OutcomeClass.NO_ANSWER, lease_token=None, error=outbox.LEASE_EXPIRED
             )
             picking.free_lease(work, row, adjudication_due=work.now + settle)
     return len(rows)
@@ -65,7 +66,7 @@ def _reap_sending(
     crashes = row.crash_count + 1
     poison = crashes >= MAX_CRASHES
     outcome = OutcomeClass.POISON if poison else OutcomeClass.IN_DOUBT
-    outbox.close_attempt(work, row, outcome, lease_token=None, error="lease expired")
+    outbox.close_attempt(work, row, outcome, lease_token=None, error=outbox.LEASE_EXPIRED)
     values: dict[str, Any] = {
         # Either way nobody knows whether it was booked.
         "last_class": OutcomeClass.IN_DOUBT.value,

@@ -147,11 +147,24 @@ def test_a_spent_retry_budget_is_a_persons_matter(house: Services, state: State)
         submission_id,
         budget_until=row.created_at - timedelta(seconds=1),
         next_at=row.next_at + timedelta(hours=1),
+        retries=1,
     )
 
     sweep(house, "w")
 
     assert story(house, submission_id)[-1] == (state, "needs_human", "retry budget spent")
+
+
+def test_what_was_never_tried_has_spent_no_budget_however_long_it_was_held(
+    house: Services,
+) -> None:
+    submission_id = a_submission(house)
+    row = row_of(house, submission_id)
+    set_columns(house, submission_id, budget_until=row.created_at - timedelta(days=3))
+
+    sweep(house, "w")
+
+    assert state_of(house, submission_id) == "ready"
 
 
 @pytest.mark.parametrize("state", [State.READY, State.RETRY_WAIT, State.IN_DOUBT])
