@@ -25,7 +25,6 @@ from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id
 from payer_gateway.storage.tables import attempt, submission, transition
 
-
 # What the reaper writes on an attempt whose worker is gone.
 LEASE_EXPIRED = "lease expired"
 

@@ -179,3 +179,16 @@ def test_no_file_of_the_repository_holds(what: str) -> None:
     }
 
     assert found == {}
+
+
+def test_the_map_of_the_house_names_every_module() -> None:
+    told = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+    missing = [
+        str(path.relative_to(PACKAGE))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.stem not in ("__init__", "env") and "versions" not in path.parts
+        if not re.search(rf"`(?:[a-z_]+/)?{re.escape(path.stem)}(?:\.py)?`", told)
+    ]
+
+    assert missing == []
