@@ -11,8 +11,11 @@ from sqlalchemy import Row
 from payer_gateway.domain.claim import Claim, PriorResult, Related, Relation, Use
 from payer_gateway.domain.consultation import Consultation, Period
 from payer_gateway.domain.eligibility import Decision
+from payer_gateway.domain.errors import Fault, InvalidInput
 from payer_gateway.domain.principal import Principal
 from payer_gateway.mapping import bundle, claim_json
+from payer_gateway.mapping.grammar import UNSUPPORTED
+from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import bodies, consultations, insurers_mode, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
@@ -62,11 +65,12 @@ def put_claim(
 ) -> str:
     """Make the claim, its exact bytes and its submission; the submission's id.
 
-    Raises MappingError (nothing is stored then: the caller's transaction ends) when the insurer's
-    file does not cover the claim.
+    Raises InvalidInput for a service that the insurer has no code for, MappingError when its file
+    does not cover the claim otherwise; nothing is stored then: the caller's transaction ends.
     """
     cover, profile = basis.cover, basis.cover.profile
     tenant_id = principal.tenant_id
+    _must_have_codes(profile, basis.consultation)
     claim_id = new_id(work.now)
     own = basis.consultation.authorization
     number = carried.authorization_number or (own.number if own else None)
@@ -145,6 +149,22 @@ def put_claim(
         reason=carried.reason,
     )
     return submission_id
+
+
+def _must_have_codes(profile: Profile, consultation: Consultation) -> None:
+    known = profile.codes["service"].values
+    faults = tuple(
+        Fault(
+            f"services[{n}].code.code",
+            service.code,
+            f"{profile.name} has no code for it; leave it out, or add it under codes.service in"
+            f" {profile.file}",
+        )
+        for n, service in enumerate(consultation.services)
+        if known.get(service.code, UNSUPPORTED) == UNSUPPORTED
+    )
+    if faults:
+        raise InvalidInput(faults)
 
 
 def retry_budget(schedule: tuple[int, ...]) -> timedelta:

@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from builders import MAPPINGS, OPS, STILL_TO_COME, Build, a_submission, another, take_in
+from builders import BY_VIDEO, MAPPINGS, OPS, STILL_TO_COME, Build, a_submission, another, take_in
 from journeys_hands import attempts_of, deliver, planned_of, state_of, submissions
 from processes import RawInsurer, SandboxInsurer, answer
 
+from payer_gateway.domain.errors import InvalidInput
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.mapping.plans import PlanShelf
 from payer_gateway.mapping.profile import Shelf
@@ -126,3 +127,19 @@ def _without_alias(services: Services, place: Path) -> Services:
     file = mappings / "insurers" / "northwind-ppo" / "v1.yaml"
     file.write_text(file.read_text("utf-8").replace("[NORTHWIND, NWM]", "[NORTHWIND]"), "utf-8")
     return dataclasses.replace(services, shelf=Shelf(mappings), plans=PlanShelf(mappings))
+
+
+def test_a_service_that_the_insurer_has_no_code_for_is_named_with_its_place(
+    services: Services,
+) -> None:
+    document = another(BY_VIDEO)
+    document["coverages"][0] |= {"insurer": "MEDICARE-B", "plan": "MEDICARE-B-2026"}
+    document["services"][1]["code"]["code"] = "translation-page"
+
+    with pytest.raises(InvalidInput) as refused:
+        take_in(services, document)
+
+    (fault,) = refused.value.faults
+    assert (fault.path, fault.value) == ("services[1].code.code", "translation-page")
+    assert "medicare-b has no code for it" in fault.cure
+    assert submissions(services) == []

@@ -257,7 +257,9 @@ def test_what_an_insurers_file_cannot_say_is_refused_and_nothing_is_stored(
         told = problem(surface.post(PATH, consultation("01"), Idempotency_Key="k-1"), 422)
 
         after = surface.counts()
-    assert told["type"].endswith("not-covered")
-    assert "interpreter" in told["errors"][0]["cure"]
+    (fault,) = told["errors"]
+    assert fault["value"] == "interpreter"
+    assert fault["path"].startswith("services[")
+    assert "northwind-ppo has no code for it" in fault["cure"]
     # The stored answer under the key is all there is.
     assert after == before | {"body": 1, "inbound_key": 1}
