@@ -106,3 +106,15 @@ def answer(plan: str = "US-PPO-2026", **given: Any) -> dict[str, Any]:
 
 def shipped() -> tuple[Scenario, ...]:
     return read_scenarios(FILE, SHELF)
+
+
+COVERED = ["COVERED_BENEFIT"]
+
+
+def merge(*parts: dict[str, Any]) -> dict[str, Any]:
+    from payer_gateway.mapping.scenario_file import merged
+
+    whole: dict[str, Any] = {}
+    for part in parts:
+        whole = merged(whole, part)
+    return whole
