@@ -72,7 +72,7 @@ def _walk(s: Services, files: Path, bases: dict[str, str]) -> bool:
     lines = list(submit_files(s, ops, [files], as_json=False))
     table(
         ["file", "decision", "why", "what follows"],
-        [(Path(line["file"]).name[:44], *_outcome(s, line)) for line in lines],
+        [(Path(line["file"]).name[:44], *_outcome(line)) for line in lines],
     )
     decided = all(line["decision"] for line in lines)
 
@@ -109,11 +109,12 @@ def _walk(s: Services, files: Path, bases: dict[str, str]) -> bool:
     table(
         ["insurer", "currency", "", "claims", "billed", "payable"],
         [
-            (each.insurer if side == "ours" else "", "", side, got.claims, *_money(got))
-            if side == "theirs"
-            else (each.insurer, each.currency, side, got.claims, *_money(got))
+            (*named, side, got.claims, *_money(got))
             for each in compared
-            for side, got in (("ours", each.ours), ("theirs", each.theirs))
+            for named, side, got in (
+                ((each.insurer, each.currency), "ours", each.ours),
+                (("", ""), "theirs", each.theirs),
+            )
         ],
     )
     agree = all(each.agree for each in compared)
@@ -121,7 +122,7 @@ def _walk(s: Services, files: Path, bases: dict[str, str]) -> bool:
     return decided and agree
 
 
-def _outcome(s: Services, line: dict[str, Any]) -> tuple[str, str, str]:
+def _outcome(line: dict[str, Any]) -> tuple[str, str, str]:
     if line["decision"] is None:
         first = line["errors"][0]
         return "not taken", f"{first['path']}: {first['cure']}"[:60], ""

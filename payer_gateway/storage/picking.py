@@ -81,16 +81,8 @@ def _lane_is_free() -> ColumnElement[bool]:
     return and_(~older, ~followed)
 
 
-def pick(
-    work: Work,
-    source: State,
-    *,
-    insurers: Sequence[str],
-    worker: str,
-    lease: timedelta,
-) -> Leased | None:
-    """Lease the oldest due submission in ``source``: ready ones to send, in-doubt ones to ask
-    about, accepted ones whose adjudication is due to fetch it. None when there is nothing."""
+def _candidates(work: Work, source: State, insurers: Sequence[str]) -> Select[Any]:
+    """The oldest submission in ``source`` that is due and held by nothing."""
     due = submission.c.adjudication_due if source is State.ACCEPTED else submission.c.next_at
     conditions: list[ColumnElement[bool]] = [
         submission.c.state == source.value,
@@ -105,14 +97,34 @@ def pick(
             insurer.c.mode != "paused",
             or_(insurer.c.breaker_failures == 0, insurer.c.breaker_until <= work.now),
         ]
-    row = work.conn.execute(
+    return (
         select(submission)
         .join(insurer, _ITS_INSURER)
         .where(*conditions)
         .order_by(due, submission.c.id)
         .limit(1)
+    )
+
+
+def is_there_work(work: Work, source: State, insurers: Sequence[str]) -> bool:
+    """Whether ``pick`` would find something now. Locks nothing: an idle worker that only looks
+    must not make the one writer of a SQLite database wait."""
+    return work.conn.execute(_candidates(work, source, insurers)).first() is not None
+
+
+def pick(
+    work: Work,
+    source: State,
+    *,
+    insurers: Sequence[str],
+    worker: str,
+    lease: timedelta,
+) -> Leased | None:
+    """Lease the oldest due submission in ``source``: ready ones to send, in-doubt ones to ask
+    about, accepted ones whose adjudication is due to fetch it. None when there is nothing."""
+    row = work.conn.execute(
         # Both rows: two workers must not both take an insurer's last slot or its one probe.
-        .with_for_update(skip_locked=True)
+        _candidates(work, source, insurers).with_for_update(skip_locked=True)
     ).one_or_none()
     if row is None or (source is State.READY and not _may_still_go(work, row)):
         return None

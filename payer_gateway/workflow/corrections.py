@@ -75,7 +75,7 @@ def correct(
         new_id = put_claim(s, work, principal, basis, Use(old.use), carried, event=kind)
         if State(old.state) is not State.ACCEPTED:
             outbox.move(work, old, State.SUPERSEDED, "edited", principal.subject, reason=reason)
-        waiting.authorization_corrected(s, work, old, new_id, basis, relation)
+        waiting.authorization_corrected(work, old, new_id, basis, relation)
         return summary.of_consultation(work, row.tenant_id, row.id)
 
 

@@ -50,12 +50,9 @@ def worker_name(number: int) -> str:
 
 def send_one(s: Services, worker: str) -> bool:
     """Send the next ready submission; False when there is none."""
-    with s.database.write() as work:
-        leased = picking.pick(
-            work, State.READY, insurers=list(s.addresses), worker=worker, lease=s.lease
-        )
-        if leased is None:
-            return False
+    leased = _pick(s, State.READY, worker)
+    if leased is None:
+        return False
     started = time.monotonic()
     profile = profile_of(s, leased.row)
     if profile is None:
@@ -78,6 +75,16 @@ def send_one(s: Services, worker: str) -> bool:
         state = recording.record_send(s, work, leased, profile, reply, reading)
         _say(leased, reply, reading.outcome, state)
     return True
+
+
+def _pick(s: Services, source: State, worker: str) -> Leased | None:
+    """The next submission in ``source``, leased; None when there is nothing to do."""
+    insurers = list(s.addresses)
+    with s.database.read() as work:
+        if not picking.is_there_work(work, source, insurers):
+            return None
+    with s.database.write() as work:
+        return picking.pick(work, source, insurers=insurers, worker=worker, lease=s.lease)
 
 
 def _submit_request(
@@ -120,10 +127,7 @@ def fetch_one(s: Services, worker: str) -> bool:
 
 
 def _ask(s: Services, worker: str, source: State) -> bool:
-    with s.database.write() as work:
-        leased = picking.pick(
-            work, source, insurers=list(s.addresses), worker=worker, lease=s.lease
-        )
+    leased = _pick(s, source, worker)
     if leased is None:
         return False
     profile = profile_of(s, leased.row)

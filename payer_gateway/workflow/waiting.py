@@ -57,7 +57,7 @@ def authorization_answered(work: Work, row: Row[Any], answer: Adjudication) -> N
 
 
 def authorization_corrected(
-    s: Services, work: Work, old: Row[Any], new_id: str, basis: Basis, relation: Relation
+    work: Work, old: Row[Any], new_id: str, basis: Basis, relation: Relation
 ) -> None:
     """The authorization that a planned claim follows is edited, replaced or being withdrawn: the
     old number is not used any more, and the claim will be made from what is said now."""
