@@ -1,4 +1,4 @@
-"""``payer-gateway mapping check|render``: insurers' files and what they make."""
+"""``payer-gateway mapping new|check|render|release``: an insurer by files alone."""
 
 from __future__ import annotations
 
@@ -15,24 +15,70 @@ from payer_gateway.settings import Settings
 
 @click.group()
 def mapping() -> None:
-    """Check and render insurers' mapping files."""
+    """Write, check, render and release insurers' mapping files."""
 
 
 @mapping.command()
 @click.argument("name")
-def check(name: str) -> None:
-    """Schema, codes and every golden case of an insurer's file; differences in words."""
+@click.option("--like", required=True, help="Dialect of its prior authorizations: base-r4, pas-…")
+def new(name: str, like: str) -> None:
+    """Write an insurer's first file, with holes to fill in, and its first golden case."""
+    from payer_gateway.mapping.onboarding import new_insurer
+
+    settings = Settings.from_env(os.environ)
+    for path in new_insurer(settings.mappings, settings.fixtures, name, like):
+        click.echo(f"wrote {path}")
+    click.echo(f"Fill in each FILL-ME, then: payer-gateway mapping check {name}")
+
+
+@mapping.command()
+@click.argument("name", required=False)
+@click.option("--strict", is_flag=True, help="What no golden case exercises counts as a problem.")
+def check(name: str | None, strict: bool) -> None:
+    """Schema, codes and every golden case of an insurer's file; differences in words. Without
+    NAME: of every insurer. Exit 1 if anything is wrong."""
     from payer_gateway.mapping import profile_check
     from payer_gateway.mapping.profile import Shelf
 
     settings = Settings.from_env(os.environ)
     shelf = Shelf(settings.mappings)
-    problems = profile_check.check(shelf, shelf.find(name), settings.fixtures)
-    for problem in problems:
-        click.echo(problem)
-    if problems:
+    names = shelf.names() if name is None else [shelf.find(name)]
+    wrong = False
+    for each in names:
+        findings = profile_check.check(shelf, each, settings.fixtures)
+        for problem in findings.problems:
+            click.echo(problem)
+        for untested in findings.untested:
+            click.echo(f"not exercised: {untested}")
+        wrong |= bool(findings.problems or (strict and findings.untested))
+        if not findings.problems:
+            click.echo(f"{each}: nothing wrong")
+    if wrong:
         raise click.exceptions.Exit(1)
-    click.echo(f"{name}: nothing wrong")
+
+
+@mapping.command()
+@click.argument("name")
+def release(name: str) -> None:
+    """Freeze the insurer's versions that are not frozen yet: from then on a changed file is
+    refused. Golden cases that keep no Bundle get theirs. Exit 1, and nothing frozen, if anything
+    is wrong."""
+    from payer_gateway.mapping.onboarding import release as freeze
+    from payer_gateway.mapping.profile import Shelf
+
+    settings = Settings.from_env(os.environ)
+    shelf = Shelf(settings.mappings)
+    released = freeze(shelf, settings.mappings, settings.fixtures, shelf.find(name))
+    for path in released.kept:
+        click.echo(f"kept {path}: read it")
+    for problem in released.problems:
+        click.echo(problem)
+    if released.problems:
+        raise click.exceptions.Exit(1)
+    for version, digest in released.digests.items():
+        click.echo(f"released {version} {digest}")
+    if not released.digests:
+        click.echo(f"{name}: every version is released already")
 
 
 @mapping.command()
@@ -41,22 +87,23 @@ def check(name: str) -> None:
 @click.option("--use", type=click.Choice([u.value for u in Use]), default=None)
 @click.option("--resolved", is_flag=True, help="The whole of what the insurer's file means.")
 def render(name: str, consultation: str | None, use: str | None, resolved: bool) -> None:
-    """Print the Bundle(s) that CONSULTATION (a file, or the id of one taken in) becomes for
-    insurer NAME, one JSON line each, whatever the decision was."""
+    """Print the Bundle(s) that CONSULTATION becomes for insurer NAME, one JSON line each, whatever
+    the decision was. CONSULTATION: a file, the id of one taken in, or a golden case's folder."""
     from payer_gateway.mapping.canonical import canonical_json
     from payer_gateway.mapping.profile import Shelf
 
     if resolved == (consultation is not None):
         raise click.UsageError("give a CONSULTATION, or --resolved")
+    settings = Settings.from_env(os.environ)
     if consultation is None:
-        shelf = Shelf(Settings.from_env(os.environ).mappings)
+        shelf = Shelf(settings.mappings)
         lines = [canonical_json(shelf.profile(shelf.find(name)).resolved())]
     else:
         from payer_gateway.cli.session import local_operator, opened
         from payer_gateway.workflow import rendering
 
         uses = (Use(use),) if use else (Use.CLAIM,)
-        file = Path(consultation)
+        file = _case_of(settings, name, consultation) or Path(consultation)
         if not file.is_file() and ("/" in consultation or consultation.endswith(".json")):
             raise NotFound(f"no file {consultation!r}")
         document = file.read_bytes() if file.is_file() else None
@@ -67,3 +114,11 @@ def render(name: str, consultation: str | None, use: str | None, resolved: bool)
     for line in lines:
         sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _case_of(settings: Settings, insurer: str, case: str) -> Path | None:
+    """The consultation of the insurer's golden case of that name, in its newest version."""
+    if "/" in case or case.startswith("."):
+        return None
+    found = (settings.fixtures / insurer).glob(f"v*/{case}/consultation.json")
+    return max(found, key=lambda path: int(path.parent.parent.name[1:]), default=None)

@@ -1,4 +1,4 @@
-"""``payer-gateway plan check``: a plan file, from its schema to its own decided cases."""
+"""``payer-gateway plan check|release``: a plan file, from its schema to its own decided cases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def plan() -> None:
-    """Check plan files."""
+    """Check and release plan files."""
 
 
 @plan.command()
@@ -24,28 +24,50 @@ def plan() -> None:
 def check(name: str | None) -> None:
     """Schema, settings that contradict each other or never come to bear, and the plan's own cases
     (scenarios.yaml beside its file). Without NAME: every plan. Exit 1 if anything is wrong."""
-    from payer_gateway.domain.errors import MappingError
     from payer_gateway.mapping.plans import PlanShelf
 
     shelf = PlanShelf(Settings.from_env(os.environ).mappings)
-    wrong = False
-    for each in (name,) if name else shelf.names():
-        try:
-            problems, cases = list(_contradictions(shelf, each)), list(_cases(shelf, each))
-        except MappingError as error:
-            problems, cases = [str(error)], []
-        failed = [text for text in cases if text]
-        for problem in problems:
-            click.echo(f"{each}: {problem}")
-        for text in failed:
-            click.echo(text)
-        if problems or failed:
-            wrong = True
-            continue
-        own = f"; {len(cases)} of its own cases decided as they should be" if cases else ""
-        click.echo(f"{each}: nothing wrong{own}")
-    if wrong:
+    right = [_is_right(shelf, each) for each in ((name,) if name else shelf.names())]
+    if not all(right):
         raise click.exceptions.Exit(1)
+
+
+@plan.command()
+@click.argument("name")
+def release(name: str) -> None:
+    """Freeze the plan's highest version: from then on a changed file is refused. Exit 1, and
+    nothing frozen, if anything is wrong with it."""
+    from payer_gateway.mapping.plans import PlanShelf
+    from payer_gateway.mapping.released import add_released
+
+    settings = Settings.from_env(os.environ)
+    shelf = PlanShelf(settings.mappings)
+    found = shelf.plan(name)
+    if not _is_right(shelf, name):
+        raise click.exceptions.Exit(1)
+    version = f"plans/{found.name.lower()}/v{found.version}"
+    add_released(settings.mappings, {version: found.digest})
+    click.echo(f"released {version} {found.digest}")
+
+
+def _is_right(shelf: PlanShelf, name: str) -> bool:
+    """Says what is wrong with the plan, or that nothing is."""
+    from payer_gateway.domain.errors import MappingError
+
+    try:
+        problems, cases = list(_contradictions(shelf, name)), list(_cases(shelf, name))
+    except MappingError as error:
+        problems, cases = [str(error)], []
+    failed = [text for text in cases if text]
+    for problem in problems:
+        click.echo(f"{name}: {problem}")
+    for text in failed:
+        click.echo(text)
+    if problems or failed:
+        return False
+    own = f"; {len(cases)} of its own cases decided as they should be" if cases else ""
+    click.echo(f"{name}: nothing wrong{own}")
+    return True
 
 
 def _contradictions(shelf: PlanShelf, name: str) -> Iterator[str]:

@@ -49,7 +49,7 @@ class Case:
 
     folder: Path
     consultation: Consultation
-    claims: Mapping[Use, Claim]  # of the uses that have a stored Bundle
+    claims: Mapping[Use, Claim]  # of the uses that have a stored Bundle; of all where none has
     bundles: Mapping[Use, bytes]  # canonical
     decision: Decision
     agreed_fee: str | None
@@ -90,21 +90,23 @@ def reading_json(reading: Reading) -> object:
     return _without_absent(plain(reading))
 
 
-def write_goldens(profile: Profile, fixtures: Path) -> list[Path]:
+def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = False) -> list[Path]:
     """Write anew what the files now make of the golden inputs, for a person to look through.
 
-    A case with neither stored Bundle gets both. Every Bundle is checked before it is written.
+    A case with neither stored Bundle gets both; ``missing_only`` writes those alone. Every Bundle
+    is checked before it is written. Raises MappingError when one cannot be made.
     """
     written: list[Path] = []
     folder = fixtures / profile.name / f"v{profile.version}"
     for path in sorted(folder.glob("*/consultation.json")):
-        if not any(_bundle_file(path.parent, use).exists() for use in Use):
-            for use in Use:
-                _bundle_file(path.parent, use).write_bytes(b"{}\n")
         case = _case(path.parent)
+        if missing_only and case.bundles:
+            continue
         for use, claim in case.claims.items():
             built = build(profile, case.consultation, case.coverage, claim, case.decision)
             written.append(_write(_bundle_file(path.parent, use), built.bundle))
+    if missing_only:
+        return written
     for place in reply_folders(profile, fixtures):
         for each in load_replies(place):
             document: Any = _json(each.file)
@@ -131,17 +133,15 @@ def _case(folder: Path) -> Case:
     stray = sorted(set(facts) - set(CLAIM_DEFAULTS))
     if stray:
         raise MappingError(f"{folder}/claim.json: {stray[0]}: remove it; a claim has no such fact")
-    uses = [use for use in Use if _bundle_file(folder, use).exists()]
-    if not uses:
-        raise MappingError(f"{folder}: write bundle.claim.json or bundle.preauthorization.json")
+    kept = [use for use in Use if _bundle_file(folder, use).exists()]
     return Case(
         folder=folder,
         consultation=consultation,
         claims={
             use: decode_claim(canonical_json({**CLAIM_DEFAULTS, **facts, "use": use.value}))
-            for use in uses
+            for use in kept or Use
         },
-        bundles={use: canonical_json(_json(_bundle_file(folder, use))) for use in uses},
+        bundles={use: canonical_json(_json(_bundle_file(folder, use))) for use in kept},
         decision=dataclasses.replace(no_coverage(), service_type=service_type),
         agreed_fee=fee,
     )

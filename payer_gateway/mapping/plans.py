@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +28,8 @@ from payer_gateway.domain.plan import (
     Plan,
     ThirdOpinion,
 )
-from payer_gateway.mapping.canonical import canonical_json, shorten
+from payer_gateway.mapping.canonical import shorten
+from payer_gateway.mapping.released import digest_of, read_released, refuse_changed
 from payer_gateway.mapping.yamlfile import load_yaml
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,5})\.yaml")
@@ -47,6 +47,7 @@ class PlanShelf:
     def __init__(self, mappings: Path) -> None:
         self._folder = mappings / "plans"
         self._read: dict[tuple[str, int], Plan] = {}
+        self._frozen: Mapping[str, str] | None = None
 
     def names(self) -> tuple[str, ...]:
         """Names of all plans as their folders spell them (lower case)."""
@@ -83,9 +84,17 @@ class PlanShelf:
         plan = self.plan(name)
         return self._path(plan.name.lower(), plan.version)
 
+    def released(self) -> Mapping[str, str]:
+        """Released versions and their digests, as the list in the folder has them."""
+        if self._frozen is None:
+            self._frozen = read_released(self._folder.parent)
+        return self._frozen
+
     def _load(self, name: str, version: int) -> Plan:
-        resolved = self._resolved(name, version, ())
-        return plan_from(self._path(name, version), resolved, name.upper(), version)
+        resolved, path = self._resolved(name, version, ()), self._path(name, version)
+        plan = plan_from(path, resolved, name.upper(), version)
+        refuse_changed(self.released(), f"plans/{name}/v{version}", plan.digest, str(path))
+        return plan
 
     def _path(self, name: str, version: int) -> Path:
         return self._folder / name / f"v{version}.yaml"
@@ -114,8 +123,7 @@ def plan_from(source: Path, keys: dict[str, Any], name: str, version: int) -> Pl
     """The plan that resolved keys describe; ``source`` is where they stand, for what is said of
     wrong ones. Raises MappingError."""
     _check(source, keys)
-    digest = hashlib.sha256(canonical_json(keys)).hexdigest()
-    return _Reader(source, keys).plan(name, version, digest)
+    return _Reader(source, keys).plan(name, version, digest_of(keys))
 
 
 def _versions(folder: Path) -> tuple[int, ...]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from payer_gateway.domain.consultation import Identifier, Service
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.submission import OutcomeClass
-from payer_gateway.mapping.canonical import canonical_json
 from payer_gateway.mapping.facts_people import Teller
 from payer_gateway.mapping.grammar import UNSUPPORTED, CodeTable
 from payer_gateway.mapping.profile_file import (
@@ -31,6 +29,7 @@ from payer_gateway.mapping.profile_file import (
     file_label,
     resolve,
 )
+from payer_gateway.mapping.released import digest_of, read_released, refuse_changed
 from payer_gateway.mapping.speech import Speech, speech
 from payer_gateway.mapping.yamlfile import load_yaml
 
@@ -60,7 +59,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One version of one insurer's mapping. ``digest`` covers all that it means."""
+    """One version of one insurer's mapping. ``digest`` covers its file and its dialects."""
 
     name: str
     version: int
@@ -109,6 +108,8 @@ class Shelf:
         self._read: dict[tuple[str, int], Profile] = {}
         self._versions: dict[str, tuple[tuple[date, int], ...]] = {}
         self._aliases: dict[str, str] | None = None
+        self._broken: list[MappingError] = []
+        self._frozen: Mapping[str, str] | None = None
 
     def names(self) -> list[str]:
         """Every insurer with at least one version."""
@@ -123,16 +124,23 @@ class Shelf:
             self._aliases = self._read_aliases()
         found = self._aliases.get(name_or_alias.strip().casefold())
         if found is None:
+            unread = "".join(f"; and this file cannot be used: {each}" for each in self._broken)
             raise MappingError(
                 f"no insurer is called {name_or_alias!r} (known: {', '.join(self.names())});"
-                " add mappings/insurers/<name>/v1.yaml or an alias"
+                f" add mappings/insurers/<name>/v1.yaml or an alias{unread}"
             )
         return found
 
     def _read_aliases(self) -> dict[str, str]:
         known: dict[str, str] = {}
         for name in self.names():
-            newest = self.profile(name)
+            try:
+                newest = self.profile(name)
+            except MappingError as error:
+                # It has its name still, and nobody else's claims wait for its file to be mended.
+                known.setdefault(name.casefold(), name)
+                self._broken.append(error)
+                continue
             for each in (name, *newest.aliases):
                 other = known.setdefault(each.strip().casefold(), name)
                 if other != name:
@@ -161,6 +169,12 @@ class Shelf:
         """One file as it stands there; the only place where this class reads the disk."""
         return load_yaml(path)
 
+    def released(self) -> Mapping[str, str]:
+        """Released versions and their digests, as the list in the folder has them."""
+        if self._frozen is None:
+            self._frozen = read_released(self._mappings)
+        return self._frozen
+
     def _dated(self, name: str) -> tuple[tuple[date, int], ...]:
         """(in use from, version) of every version, read once."""
         if name not in self._versions:
@@ -188,6 +202,7 @@ class Shelf:
         check_insurer_file(document, where, name, number)
         uses: dict[Use, Document] = {}
         dialects: dict[str, Document] = {}
+        written: dict[str, Document] = {}
         for use, dialect_name in dialect_names(document).items():
             if dialect_name not in dialects:
                 dialect_path = self._mappings / "dialects" / f"{dialect_name}.yaml"
@@ -198,12 +213,15 @@ class Shelf:
                     )
                 dialect = self.document(dialect_path)
                 check_dialect_file(dialect, self._label(dialect_path), dialect_name)
+                written[dialect_name] = dialect
                 dialects[dialect_name] = resolve(document, dialect, where)
             uses[use] = dialects[dialect_name]
-        return _profile(document, where, uses)
+        digest = digest_of({"insurer": document, "dialects": written})
+        refuse_changed(self.released(), f"insurers/{name}/v{number}", digest, where)
+        return _profile(document, where, uses, digest)
 
 
-def _profile(document: Document, where: str, uses: Mapping[Use, Document]) -> Profile:
+def _profile(document: Document, where: str, uses: Mapping[Use, Document], digest: str) -> Profile:
     delivery = _delivery(document["delivery"], where)
     zone = _zone(document["zone"], where)
     fees = {
@@ -241,7 +259,7 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document]) -> Pr
     return Profile(
         name=document["profile"],
         version=int(document["version"]),
-        digest=hashlib.sha256(canonical_json(resolved)).hexdigest(),
+        digest=digest,
         stage=document["stage"],
         aliases=tuple(document["aliases"]),
         use_from=_day(document["use_from"], f"{where}: use_from"),

@@ -1,6 +1,6 @@
 """Is an insurer's file right? Its codes are all there and every golden case still holds.
 
-``mapping check`` prints what this returns; an empty list is a clean file.
+``mapping check`` prints what this returns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ from payer_gateway.mapping.profile import Profile, Shelf
 from payer_gateway.mapping.replies import match_rule
 from payer_gateway.mapping.speech import Speech, uncovered_codes
 
-__all__ = ["Goldens", "check", "check_profile", "load_goldens", "write_goldens"]
+__all__ = [
+    "Findings",
+    "Goldens",
+    "check",
+    "check_profile",
+    "idle",
+    "load_goldens",
+    "write_goldens",
+]
 MAX_DIFFERENCES = 5
 
 
@@ -38,14 +46,28 @@ class Goldens:
     own_replies: tuple[ReplyCase, ...]
 
 
-def check(shelf: Shelf, name: str, fixtures: Path) -> list[str]:
-    """Everything wrong with the insurer's files and goldens, in words; [] when nothing is."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """``problems``: what is wrong. ``untested``: what no golden case or reply exercises; it may be
+    right. Both in words, with the cure."""
+
+    problems: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
+
+
+def check(shelf: Shelf, name: str, fixtures: Path) -> Findings:
+    """Everything to be said of the insurer's files and goldens."""
     problems: list[str] = []
+    untested: list[str] = []
     try:
         profiles = [shelf.version(name, number) for number in shelf.versions(name)]
         shelf.find(name)
     except MappingError as error:
-        return [str(error)]
+        return Findings((str(error),))
+    there = {f"insurers/{name}/v{profile.version}" for profile in profiles}
+    for gone in sorted(set(shelf.released()) - there):
+        if gone.startswith(f"insurers/{name}/"):
+            problems.append(f"mappings/{gone}.yaml: is released and no longer there; restore it")
     for earlier, later in pairwise(profiles):
         if later.use_from <= earlier.use_from:
             problems.append(
@@ -59,17 +81,15 @@ def check(shelf: Shelf, name: str, fixtures: Path) -> list[str]:
             problems.append(str(error))
             continue
         problems += check_profile(profile, goldens)
-    return problems
+        untested += idle(profile, goldens)
+    return Findings(tuple(problems), tuple(untested))
 
 
 def load_goldens(profile: Profile, fixtures: Path) -> Goldens:
     folder = fixtures / profile.name / f"v{profile.version}"
     *shared, own = reply_folders(profile, fixtures)
-    cases = load_cases(folder)
-    if not cases:
-        raise MappingError(f"{folder}: add a golden case: a folder with consultation.json")
     return Goldens(
-        cases,
+        load_cases(folder),
         tuple(
             reply
             for place in shared
@@ -91,7 +111,6 @@ def check_profile(profile: Profile, goldens: Goldens) -> list[str]:
         problems += _case_problems(profile, case)
     for reply in (*goldens.shared_replies, *goldens.own_replies):
         problems += _reply_problems(profile, reply)
-    problems += _idle(profile, goldens)
     return problems
 
 
@@ -110,8 +129,9 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
         except MappingError as error:
             yield f"{where}: {use}: {error}"
             continue
-        if body != case.bundles[use]:
-            yield from _differences(f"{where}: {use}", parse_json(case.bundles[use]), bundle)
+        kept = case.bundles.get(use)
+        if kept is not None and body != kept:
+            yield from _differences(f"{where}: {use}", parse_json(kept), bundle)
             continue
         yield from (f"{where}: {use}: {problem}" for problem in own_checks(bundle))
 
@@ -122,8 +142,16 @@ def _reply_problems(profile: Profile, case: ReplyCase) -> Iterator[str]:
         yield from _differences(f"{case.file.parent.name}/{case.file.name}", case.expected, got)
 
 
-def _idle(profile: Profile, goldens: Goldens) -> Iterator[str]:
+def idle(profile: Profile, goldens: Goldens) -> Iterator[str]:
     """What no golden exercises: it could be wrong and nobody would know."""
+    if not goldens.cases:
+        yield f"{profile.file}: add a golden case: a folder with consultation.json"
+    for case in goldens.cases:
+        if not case.bundles:
+            yield (
+                f"{case.folder.parent.parent.name}/{case.folder.name}: keeps no Bundle yet; render"
+                " it and read it: `mapping release` keeps what it makes"
+            )
     submits = [
         case
         for case in (*goldens.shared_replies, *goldens.own_replies)

@@ -6,7 +6,7 @@ Everything in a file is text; ``profile.py`` turns it into values.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,8 @@ from payer_gateway.domain.errors import MappingError
 from payer_gateway.mapping.grammar import OMIT, is_leaf, merge, normalize
 
 Document = dict[str, Any]
+# Stands in a new file where only the insurer's engineer knows what to write.
+HOLE = "FILL-ME"
 # What would be an address or a secret, whatever the spelling: both belong to the environment.
 _PRIVATE = frozenset(
     "address api_key apikey authorization base_url client_secret endpoint host key password secret"
@@ -29,6 +31,8 @@ _PRIVATE = frozenset(
 def check_insurer_file(document: Document, where: str, name: str, version: int) -> None:
     """Raise MappingError unless the file has the shape of an insurer's, and says what its path
     says."""
+    if holes := list(_holes(document, "")):
+        raise MappingError(f"{where}: still to be filled in: {', '.join(holes)}")
     _refuse_private(document, where, name)
     _validate("profile", document, where)
     for key, expected in (("profile", name), ("version", str(version))):
@@ -36,6 +40,18 @@ def check_insurer_file(document: Document, where: str, name: str, version: int) 
             raise MappingError(f"{where}: {key}: write {expected}, as the file's path says")
     if document["delivery"]["submit"].startswith("/"):
         raise MappingError(f"{where}: delivery.submit: write it without the leading slash")
+
+
+def _holes(value: object, path: str) -> Iterator[str]:
+    """Keys whose value is still a hole, in the order of the file."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _holes(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for n, item in enumerate(value):
+            yield from _holes(item, f"{path}[{n}]")
+    elif isinstance(value, str) and HOLE in value:
+        yield path
 
 
 def check_dialect_file(document: Document, where: str, name: str) -> None:

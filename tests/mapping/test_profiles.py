@@ -32,7 +32,7 @@ from payer_gateway.mapping.canonical import canonical_json
 from payer_gateway.mapping.facts import facts_of
 from payer_gateway.mapping.grammar import WORDS
 from payer_gateway.mapping.profile import Shelf
-from payer_gateway.mapping.profile_check import check, check_profile
+from payer_gateway.mapping.profile_check import Findings, check, check_profile, idle
 
 SHELF = Shelf(MAPPINGS)
 README = (MAPPINGS / "README.md").read_text("utf-8")
@@ -41,7 +41,7 @@ Edit = Callable[[dict[str, Any]], object]
 
 @pytest.mark.parametrize("insurer", INSURERS)
 def test_every_shipped_file_is_right(insurer: str) -> None:
-    assert check(SHELF, insurer, FIXTURES) == []
+    assert check(SHELF, insurer, FIXTURES) == Findings()
 
 
 @pytest.mark.parametrize("insurer", INSURERS)
@@ -168,7 +168,8 @@ def test_a_wrong_file_is_told_with_its_key_and_the_cure(name: str) -> None:
     words, edit = WRONG[name]
 
     try:
-        said = "\n".join(check_profile(edited("northwind-ppo", edit), goldens_of("northwind-ppo")))
+        profile, goldens = edited("northwind-ppo", edit), goldens_of("northwind-ppo")
+        said = "\n".join((*check_profile(profile, goldens), *idle(profile, goldens)))
     except MappingError as error:
         said = str(error)
 
