@@ -19,6 +19,7 @@ class Role(StrEnum):
 class Act(StrEnum):
     SUBMIT_CONSULTATION = "submit a consultation"
     CHECK_ELIGIBILITY = "check eligibility"
+    ASK_COVERAGE = "ask whether a coverage pays"
     READ_CONSULTATION = "read a consultation"
     CORRECT_CLAIM = "correct a claim"
     READ_SUBMISSION = "read submissions"
@@ -37,12 +38,14 @@ ALLOWED: dict[Role, frozenset[Act]] = {
         {
             Act.SUBMIT_CONSULTATION,
             Act.CHECK_ELIGIBILITY,
+            Act.ASK_COVERAGE,
             Act.READ_CONSULTATION,
             Act.CORRECT_CLAIM,
             Act.READ_SUBMISSION,
         }
     ),
-    Role.INSURER: frozenset(),
+    # Of its own coverages; which those are, the step asks.
+    Role.INSURER: frozenset({Act.ASK_COVERAGE}),
     Role.EMPLOYER: frozenset(),
     Role.OPS: frozenset(Act) - {Act.DELIVER},
     Role.WORKER: frozenset({Act.DELIVER}),

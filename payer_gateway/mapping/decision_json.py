@@ -17,6 +17,7 @@ from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.reasons import Code, Reason, Verdict
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 
+NO_GUARANTEE = "An estimate for the day of the service, not a guarantee of payment."
 _NUMBERS = {2: "second", 3: "third"}  # opinions
 
 

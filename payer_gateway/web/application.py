@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from payer_gateway.web import problems, signin
+from payer_gateway.web import outcomes, problems, signin
 from payer_gateway.web.bodies import LARGEST_BODY
 from payer_gateway.web.consultations import consultations
 from payer_gateway.web.eligibility import eligibility
+from payer_gateway.web.fhir import fhir
 from payer_gateway.web.health import health
 from payer_gateway.web.insurers import insurers
 from payer_gateway.web.openapi import openapi
 from payer_gateway.web.submissions import submissions
 from payer_gateway.workflow.services import Services
+
+_FHIR = "/fhir/"
 
 
 def create_web_app(services: Services) -> Flask:
@@ -27,6 +30,7 @@ def create_web_app(services: Services) -> Flask:
         eligibility(services),
         submissions(services),
         insurers(services),
+        fhir(services),
         health(services),
         openapi(),
     ):
@@ -34,12 +38,14 @@ def create_web_app(services: Services) -> Flask:
 
     @app.errorhandler(Exception)
     def _failed(exc: Exception) -> Response:
+        if request.path.startswith(_FHIR):
+            return outcomes.outcome(exc)
         return problems.problem_of(exc).response()
 
     @app.after_request
     def _harden(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if request.path.startswith("/api/"):
+        if request.path.startswith(("/api/", _FHIR)):
             response.headers["Cache-Control"] = "no-store"
         return response
 

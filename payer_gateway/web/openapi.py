@@ -20,6 +20,7 @@ _MEANING = {
     401: "No API key, or one that nobody holds.",
     403: "The role of this key may not do that.",
     404: "Not found; another tenant's is not found either.",
+    406: "We answer in JSON only.",
     409: "Its state does not allow that, or the first request with this key still runs.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not declared as JSON.",
@@ -49,7 +50,9 @@ def describe() -> dict[str, Any]:
             "title": "payer-gateway",
             "version": __version__,
             "description": "Money is a decimal string, never a JSON number. Errors are RFC 9457"
-            " problem details. Unknown fields and query parameters are refused.",
+            " problem details; under /fhir they are OperationOutcomes, and money is a number with"
+            " exactly its digits, as FHIR R4 has it. Unknown fields and query parameters are"
+            " refused.",
         },
         "paths": paths,
         "security": [{"key": []}],
@@ -72,7 +75,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.takes is not None:
         described["requestBody"] = {
             "required": operation.needs_body,
-            "content": _content("application/json", operation.takes),
+            "content": _content(_media(operation), operation.takes),
         }
     return described
 
@@ -84,6 +87,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
     if operation.has_filters:
         found += [{"name": n, "in": "query", "schema": schema} for n, schema in filters().items()]
+    found += [{"name": n, "in": "query", "schema": {"type": "string"}} for n in operation.filters]
     if operation.has_key:
         found.append(
             {
@@ -109,16 +113,21 @@ def _responses(operation: Operation) -> dict[str, Any]:
         refusals |= {409}
     if operation.has_filters:
         refusals |= {400}
-    given = operation.gives | dict.fromkeys(refusals, "Problem")
+    if operation.is_fhir:
+        refusals |= {400, 406}
+    wrong = "OperationOutcome" if operation.is_fhir else "Problem"
+    given = operation.gives | dict.fromkeys(refusals, wrong)
     return {
         str(status): {
             "description": _MEANING[status],
-            "content": _content(
-                PROBLEM_JSON if schema == "Problem" else "application/json", schema
-            ),
+            "content": _content(PROBLEM_JSON if schema == "Problem" else _media(operation), schema),
         }
         for status, schema in sorted(given.items())
     }
+
+
+def _media(operation: Operation) -> str:
+    return "application/fhir+json" if operation.is_fhir else "application/json"
 
 
 def _content(media_type: str, schema: str) -> dict[str, Any]:

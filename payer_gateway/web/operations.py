@@ -25,6 +25,11 @@ class Operation:
     needs_body: bool = True
     has_key: bool = False  # takes an Idempotency-Key
     has_filters: bool = False
+    filters: tuple[str, ...] = ()  # query parameters that are plain text
+
+    @property
+    def is_fhir(self) -> bool:
+        return self.path.startswith("/fhir/")
 
 
 _V1 = "/api/v1"
@@ -76,6 +81,58 @@ OPERATIONS: tuple[Operation, ...] = (
         "Is it paid, and why: a consultation decided, per coverage, and nothing of it kept.",
         takes="Consultation",
         gives={200: "EligibilityAnswer"},
+    ),
+    Operation(
+        "fhir.submit",
+        "POST",
+        "/fhir/CoverageEligibilityRequest/$submit",
+        Act.ASK_COVERAGE,
+        "Is it paid, and why: a CoverageEligibilityRequest (FHIR R4; alone, in a Bundle or in"
+        " Parameters) answered, and nothing of it kept.",
+        takes="CoverageEligibilityRequest",
+        gives={200: "CoverageEligibilityResponse"},
+    ),
+    Operation(
+        "fhir.metadata",
+        "GET",
+        "/fhir/metadata",
+        None,
+        "What the FHIR surface can do.",
+        gives={200: "FhirResource"},
+    ),
+    Operation(
+        "fhir.code_system_search",
+        "GET",
+        "/fhir/CodeSystem",
+        None,
+        "Our code systems: the reasons of decisions.",
+        gives={200: "FhirResource"},
+        filters=("url",),
+    ),
+    Operation(
+        "fhir.code_system",
+        "GET",
+        "/fhir/CodeSystem/{resource_id}",
+        None,
+        "One of them: eligibility-reason.",
+        gives={200: "FhirResource"},
+    ),
+    Operation(
+        "fhir.concept_map_search",
+        "GET",
+        "/fhir/ConceptMap",
+        None,
+        "How our codes map to others': reasons to X12 claim adjustment reason codes.",
+        gives={200: "FhirResource"},
+        filters=("url",),
+    ),
+    Operation(
+        "fhir.concept_map",
+        "GET",
+        "/fhir/ConceptMap/{resource_id}",
+        None,
+        "One of them: eligibility-reason-to-carc.",
+        gives={200: "FhirResource"},
     ),
     Operation(
         "submissions.page",

@@ -12,6 +12,7 @@ from flask import Response
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
+    NotAcceptable,
     RequestEntityTooLarge,
     UnsupportedMediaType,
 )
@@ -27,7 +28,9 @@ from payer_gateway.domain.errors import (
     NotAllowed,
     NotFound,
 )
+from payer_gateway.domain.reasons import Code
 from payer_gateway.mapping.canonical import canonical_json
+from payer_gateway.workflow.asking import MemberUnknown
 from payer_gateway.workflow.idempotency import KeyReused, StillRunning
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,12 @@ _TABLE: dict[type[BaseException], Kind] = {
         "This address does not take this method",
         "The Allow header names what it takes.",
     ),
+    NotAcceptable: Kind(
+        406,
+        "not-acceptable",
+        "We answer in JSON only",
+        "Send Accept: application/fhir+json (or application/json), or leave it out.",
+    ),
     StillRunning: Kind(
         409, "still-running", "The first request still runs", headers={"Retry-After": "1"}
     ),
@@ -103,6 +112,7 @@ _TABLE: dict[type[BaseException], Kind] = {
         "Send Content-Type: application/json, without a Content-Encoding.",
     ),
     KeyReused: Kind(422, "key-reused", "The Idempotency-Key was used for another request"),
+    MemberUnknown: Kind(422, "member-unknown", "Nobody is known under that member number"),
     InvalidInput: Kind(
         422,
         "invalid-input",
@@ -129,9 +139,24 @@ class Problem:
         return Response(self.body, self.status, self.headers, mimetype=PROBLEM_JSON)
 
 
-def problem_of(exc: Exception) -> Problem:
-    """What the caller is told. What the table does not list is a fault of ours: it is logged
-    under an incident id, and the caller learns that id and nothing else."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the caller is told, whatever the surface writes it as. ``reason``: the decision's reason
+    that says the same. ``incident``: of a fault of ours, its id in the log."""
+
+    status: int
+    name: str
+    title: str
+    detail: str
+    faults: tuple[Fault, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    reason: Code | None = None
+    incident: str | None = None
+
+
+def told_of(exc: Exception) -> Told:
+    """What the table does not list is a fault of ours: it is logged under an incident id, and the
+    caller learns that id and nothing else."""
     for kind in type(exc).__mro__:
         if kind in _TABLE:
             return _told(_TABLE[kind], exc)
@@ -141,20 +166,31 @@ def problem_of(exc: Exception) -> Problem:
     return _incident(exc)
 
 
-def _told(kind: Kind, exc: Exception) -> Problem:
+def problem_of(exc: Exception) -> Problem:
+    """The same as RFC 9457 problem details."""
+    told = told_of(exc)
     document: dict[str, Any] = {
-        "type": TYPES + kind.name,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": kind.detail or str(exc),
+        "type": TYPES + told.name,
+        "title": told.title,
+        "status": told.status,
+        "detail": told.detail,
     }
-    faults = _faults(exc)
-    if faults:
-        document["errors"] = [{"path": f.path, "value": f.value, "cure": f.cure} for f in faults]
+    if told.faults:
+        document["errors"] = [
+            {"path": f.path, "value": f.value, "cure": f.cure} for f in told.faults
+        ]
+    if told.incident is not None:
+        document["instance"] = f"urn:uuid:{told.incident}"
+    return Problem(told.status, canonical_json(document), told.headers)
+
+
+def _told(kind: Kind, exc: Exception) -> Told:
     headers = dict(kind.headers)
     if isinstance(exc, MethodNotAllowed) and exc.valid_methods:
         headers["Allow"] = ", ".join(exc.valid_methods)
-    return Problem(kind.status, canonical_json(document), headers)
+    reason = exc.reason if isinstance(exc, MemberUnknown) else None
+    detail = kind.detail or str(exc)
+    return Told(kind.status, kind.name, kind.title, detail, _faults(exc), headers, reason)
 
 
 def _faults(exc: Exception) -> tuple[Fault, ...]:
@@ -165,20 +201,16 @@ def _faults(exc: Exception) -> tuple[Fault, ...]:
     return ()
 
 
-def _incident(exc: Exception) -> Problem:
+def _incident(exc: Exception) -> Told:
     incident = str(uuid.uuid4())
     # Neither the message nor the values: a database error quotes what it was given, and that
     # tells of people.
     log.error("incident %s: %s", incident, _where(exc))
-    document = {
-        "type": TYPES + "incident",
-        "title": "Something failed on our side",
-        "status": 500,
-        "detail": f"It is logged as incident {incident}. Whether anything was stored is not known:"
-        " send the same request again.",
-        "instance": f"urn:uuid:{incident}",
-    }
-    return Problem(500, canonical_json(document), {})
+    detail = (
+        f"It is logged as incident {incident}. Whether anything was stored is not known: send the"
+        " same request again."
+    )
+    return Told(500, "incident", "Something failed on our side", detail, incident=incident)
 
 
 def _where(exc: BaseException) -> str:

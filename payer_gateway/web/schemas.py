@@ -85,6 +85,17 @@ def _one_of(words: Any) -> Schema:
     return {"type": "string", "enum": [str(word) for word in words]}
 
 
+def _resource(*kinds: str) -> Schema:
+    """A FHIR resource: its form is HL7's to say (hl7.org/fhir/R4)."""
+    kind = _one_of(kinds) if kinds else {"type": "string"}
+    return {
+        "type": "object",
+        "description": "HL7 FHIR R4 (4.0.1)",
+        "properties": {"resourceType": kind},
+        "required": ["resourceType"],
+    }
+
+
 _TEXT: Schema = {"type": "string"}
 _WHOLE: Schema = {"type": "integer"}
 _ID: Schema = {"type": "string", "format": "uuid"}
@@ -253,6 +264,12 @@ def all_schemas() -> dict[str, Schema]:
         "InsurerMode": _object(insurer=_TEXT, mode=_one_of(("on", "paused"))),
         "Health": _object(status=_TEXT),
         "OpenApi": {"type": "object"},
+        "FhirResource": _resource(),
+        "CoverageEligibilityRequest": _resource(
+            "CoverageEligibilityRequest", "Bundle", "Parameters"
+        ),
+        "CoverageEligibilityResponse": _resource("CoverageEligibilityResponse"),
+        "OperationOutcome": _resource("OperationOutcome"),
         "Problem": _PROBLEM,
     }
 

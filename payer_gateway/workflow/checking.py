@@ -7,12 +7,10 @@ from typing import Any
 from payer_gateway.domain.eligibility import Decision, decide, no_coverage, question_of
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.mapping.consultation import read_consultation
-from payer_gateway.mapping.decision_json import explained
+from payer_gateway.mapping.decision_json import NO_GUARANTEE, explained
 from payer_gateway.storage import consultations
 from payer_gateway.workflow.judging import Cover, covers_of, snapshot_of
 from payer_gateway.workflow.services import Services
-
-NO_GUARANTEE = "An estimate for the day of the service, not a guarantee of payment."
 
 
 def check(s: Services, principal: Principal, document: bytes) -> dict[str, Any]:

@@ -78,16 +78,22 @@ def first_service_day(consultation: Consultation, plan: Plan) -> date:
 
 
 def member_keys(work: Work, tenant_id: str, cover: Cover, episode_id: str) -> MemberKeys:
+    insurer, plan = cover.profile.name, cover.plan.name
+    return keys_of(work, tenant_id, insurer, plan, cover.coverage.member_id, episode_id)
+
+
+def keys_of(
+    work: Work, tenant_id: str, insurer: str, plan: str, member_id: str, episode_id: str
+) -> MemberKeys:
     secret = tenants.blind_key(work, tenant_id)
 
     def blind(*parts: str) -> str:
         return hmac.new(secret, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
 
     # Member ids are compared as insurers do: case, spaces and hyphens apart.
-    member = cover.coverage.member_id.upper().replace(" ", "").replace("-", "")
+    member = member_id.upper().replace(" ", "").replace("-", "")
     return MemberKeys(
-        blind("member", cover.profile.name, cover.plan.name, member),
-        blind("condition", cover.profile.name, episode_id),
+        blind("member", insurer, plan, member), blind("condition", insurer, episode_id)
     )
 
 
@@ -149,14 +155,26 @@ def snapshot_of(
     """Opinions used by our own accepted claims, but for those of the consultation itself (None: it
     is not taken); a roster adds to it once the tenant has one."""
     keys = member_keys(work, tenant_id, cover, consultation.episode_id)
-    used: dict[tuple[str, int, date], int] = {}
-    for found in consultations.opinions_used(work, tenant_id, keys.member, consultation_id or ""):
-        scopes = ["*"]
-        if found.condition_key == keys.condition:
-            scopes.append(consultation.episode_id)
-        for scope in scopes:
-            key = (scope, found.opinion_number, found.benefit_year)
-            used[key] = used.get(key, 0) + found.n
+    used = opinions_used(work, tenant_id, keys, consultation.episode_id, consultation_id)
     # A service is held against the day on which its sender asked, so that the answer does not
     # depend on when we come to it.
     return Snapshot(opinions_used=used, deductible_met=None, as_of=consultation.requested_at)
+
+
+def opinions_used(
+    work: Work,
+    tenant_id: str,
+    keys: MemberKeys,
+    episode_id: str | None,
+    but_consultation: str | None,
+) -> dict[tuple[str, int, date], int]:
+    """By our own accepted claims: (the episode, or * for all of the member's, number, year) → n."""
+    used: dict[tuple[str, int, date], int] = {}
+    for found in consultations.opinions_used(work, tenant_id, keys.member, but_consultation or ""):
+        scopes = ["*"]
+        if episode_id is not None and found.condition_key == keys.condition:
+            scopes.append(episode_id)
+        for scope in scopes:
+            key = (scope, found.opinion_number, found.benefit_year)
+            used[key] = used.get(key, 0) + found.n
+    return used

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from web_surface import V1, Surface, problem
+from web_surface import V1, Surface, problem, refusal
 
 from payer_gateway.web.operations import OPERATIONS
 
@@ -22,6 +22,11 @@ ROUTES: dict[str, tuple[str, str, set[str]]] = {
     ),
     "consultations.decide": ("POST", f"{V1}/consultations/{ID}/decision", {"ops"}),
     "eligibility.check": ("POST", f"{V1}/eligibility-checks", {"provider", "ops"}),
+    "fhir.submit": (
+        "POST",
+        "/fhir/CoverageEligibilityRequest/$submit",
+        {"provider", "insurer", "ops"},
+    ),
     "submissions.page": ("GET", f"{V1}/submissions", {"provider", "ops"}),
     "submissions.show": ("GET", f"{V1}/submissions/{ID}", {"provider", "ops"}),
     "submissions.resolve": ("POST", f"{V1}/submissions/{ID}/resolve", {"ops"}),
@@ -32,6 +37,11 @@ ROUTES: dict[str, tuple[str, str, set[str]]] = {
 }
 OPEN = {
     "openapi.document": f"{V1}/openapi.json",
+    "fhir.metadata": "/fhir/metadata",
+    "fhir.code_system_search": "/fhir/CodeSystem",
+    "fhir.code_system": "/fhir/CodeSystem/eligibility-reason",
+    "fhir.concept_map_search": "/fhir/ConceptMap",
+    "fhir.concept_map": "/fhir/ConceptMap/eligibility-reason-to-carc",
     "health.is_up": "/healthz",
     "health.is_ready": "/readyz",
 }
@@ -57,8 +67,7 @@ def test_a_role_gets_in_exactly_where_it_may(surface: Surface, endpoint: str, ro
     if role in allowed:
         assert answer.status_code not in (401, 403, 500)
     else:
-        told = problem(answer, 403)
-        assert role in told["detail"]
+        assert role in refusal(answer, path, 403)
         assert surface.counts() == before
 
 
@@ -95,7 +104,7 @@ def test_without_a_key_that_somebody_holds_nothing_is_answered(
 
     answer = surface.client.open(path, method=method, headers=headers)
 
-    problem(answer, 401)
+    refusal(answer, path, 401)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 

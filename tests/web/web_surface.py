@@ -129,6 +129,26 @@ def problem(answer: Response, status: int) -> dict[str, Any]:
     return told
 
 
+def outcome(answer: Response, status: int) -> list[dict[str, Any]]:
+    """The issues of the OperationOutcome that the answer is, after checking that it is one."""
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == status, text
+    assert answer.content_type == "application/fhir+json; charset=utf-8"
+    told = json.loads(text)
+    assert told["resourceType"] == "OperationOutcome"
+    assert all(issue["code"] and issue["diagnostics"] for issue in told["issue"])
+    assert "Traceback" not in text
+    issues: list[dict[str, Any]] = told["issue"]
+    return issues
+
+
+def refusal(answer: Response, path: str, status: int) -> str:
+    """What is said, in the form that the surface of that path has for errors."""
+    if path.startswith("/fhir/"):
+        return " ".join(issue["diagnostics"] for issue in outcome(answer, status))
+    return str(problem(answer, status)["detail"])
+
+
 def paths(told: dict[str, Any]) -> list[str]:
     return [error["path"] for error in told["errors"]]
 

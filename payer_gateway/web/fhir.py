@@ -1,0 +1,109 @@
+"""The FHIR R4 surface: eligibility asked and answered, and the words it is answered in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotAcceptable
+
+from payer_gateway.domain.errors import Fault, NotFound
+from payer_gateway.mapping.canonical import canonical_json, shorten
+from payer_gateway.mapping.capability import capability_statement
+from payer_gateway.mapping.terminology import (
+    reason_code_system,
+    reason_concept_map,
+    searchset,
+)
+from payer_gateway.web import bodies
+from payer_gateway.web.outcomes import FHIR_JSON
+from payer_gateway.web.problems import Unreadable
+from payer_gateway.web.signin import caller
+from payer_gateway.workflow import asking
+from payer_gateway.workflow.services import Services
+
+_JSON = ("json", "*/*", "application/*")
+_FORMATS = ("json", "application/json", "application/fhir+json")
+
+
+def fhir(services: Services) -> Blueprint:
+    routes = Blueprint("fhir", __name__, url_prefix="/fhir")
+    code_systems = {each["id"]: each for each in (reason_code_system(),)}
+    concept_maps = {each["id"]: each for each in (reason_concept_map(),)}
+    statement = capability_statement()
+
+    @routes.before_request
+    def _agree() -> None:
+        """We speak JSON, and FHIR R4."""
+        wanted = request.headers.get("Accept", "*/*").lower() or "*/*"
+        if not any(kind in wanted for kind in _JSON):
+            raise NotAcceptable
+        version = request.mimetype_params.get("fhirversion")
+        if version is not None and not version.startswith("4.0"):
+            cure = "send FHIR R4: fhirVersion=4.0, or leave it out"
+            raise Unreadable((Fault("header.Content-Type", shorten(version), cure),))
+
+    @routes.post("/CoverageEligibilityRequest/$submit")
+    def submit() -> Response:
+        _query(())
+        document = bodies.json_of(bodies.raw_body())
+        return _answer(asking.submit(services, caller(), document))
+
+    @routes.get("/metadata")
+    def metadata() -> Response:
+        _query(("mode",))
+        return _answer(statement)
+
+    @routes.get("/CodeSystem")
+    def code_system_search() -> Response:
+        return _found(code_systems)
+
+    @routes.get("/CodeSystem/<resource_id>")
+    def code_system(resource_id: str) -> Response:
+        return _one("CodeSystem", resource_id, code_systems)
+
+    @routes.get("/ConceptMap")
+    def concept_map_search() -> Response:
+        return _found(concept_maps)
+
+    @routes.get("/ConceptMap/<resource_id>")
+    def concept_map(resource_id: str) -> Response:
+        return _one("ConceptMap", resource_id, concept_maps)
+
+    return routes
+
+
+def _found(resources: Mapping[str, Any]) -> Response:
+    wanted = _query(("url",)).get("url")
+    return _answer(
+        searchset(
+            request.url if request.query_string else request.base_url,
+            [each for each in resources.values() if wanted in (None, each["url"])],
+        )
+    )
+
+
+def _one(kind: str, resource_id: str, resources: Mapping[str, Any]) -> Response:
+    _query(())
+    found = resources.get(resource_id)
+    if found is None:
+        known = ", ".join(f"/fhir/{kind}/{each}" for each in resources)
+        raise NotFound(f"There is no such {kind} here; there is {known}.")
+    return _answer(found)
+
+
+def _query(known: tuple[str, ...]) -> dict[str, str]:
+    """The query; an unknown parameter is an error, never ignored."""
+    given = request.args
+    wrong = [name for name in given if name not in (*known, "_format")]
+    if wrong:
+        cure = f"leave it out; known here: {', '.join((*known, '_format'))}"
+        raise Unreadable(tuple(Fault(f"query.{shorten(name)}", None, cure) for name in wrong))
+    if given.get("_format", "json").replace(" ", "+") not in _FORMATS:
+        raise NotAcceptable
+    return {name: given[name] for name in known if name in given}
+
+
+def _answer(resource: Mapping[str, Any]) -> Response:
+    return Response(canonical_json(resource), 200, content_type=FHIR_JSON)
