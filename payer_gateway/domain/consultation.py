@@ -12,6 +12,7 @@ from payer_gateway.domain.money import Money
 
 Mode = Literal["telemedicine", "in_person", "hybrid", "records_review"]
 Urgency = Literal["elective", "urgent", "emergency"]
+CoverageStatus = Literal["active", "cancelled", "draft", "entered-in-error"]
 Relationship = Literal["self", "spouse", "child", "parent", "common", "other", "injured"]
 
 OPINION_SERVICE = "https://payer-gateway.example/CodeSystem/opinion-service"
@@ -83,7 +84,7 @@ class Coverage:
     member_id: str
     relationship: Relationship
     period: Period
-    status: Literal["active", "cancelled", "draft", "entered-in-error"]
+    status: CoverageStatus
     subscriber: Name | None  # only when the patient is not the subscriber
     network: str | None
 

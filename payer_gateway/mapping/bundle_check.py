@@ -46,11 +46,12 @@ CLOSED_CONCEPTS: Mapping[tuple[str, str], frozenset[str]] = {
 REQUIRED: Mapping[str, Sequence[str]] = {
     "Claim": (
         "identifier status type use patient created insurer provider priority insurance item total"
-        " diagnosis careTeam"
+        " careTeam"
     ).split(),
     "ServiceRequest": "status intent subject".split(),
     "Coverage": "status beneficiary payor".split(),
 }
+OPINION_INFO = "https://payer-gateway.example/CodeSystem/opinion-supporting-info"
 _DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 _DATETIME = re.compile(
     _DATE.pattern + r"|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -162,6 +163,8 @@ def _claim(claim: Resource) -> Iterator[str]:
     for name, found in numbers.items():
         if len(set(found)) != len(found) or any(not isinstance(n, int) or n < 1 for n in found):
             yield f"Claim.{name}.sequence: is not unique and positive"
+    if not claim.get("diagnosis") and not any(map(_is_diagnosis, claim.get("supportingInfo", ()))):
+        yield "Claim.diagnosis: is missing"
     focal = [each for each in claim.get("insurance", ()) if each.get("focal") is True]
     if len(focal) != 1:
         yield f"Claim.insurance: {len(focal)} are focal, one must be"
@@ -180,6 +183,12 @@ def _claim(claim: Resource) -> Iterator[str]:
         day = item.get("servicedDate")
         if day is not None and not period.get("start", day) <= day <= period.get("end", day):
             yield f"Claim.item[{n}].servicedDate: lies outside billablePeriod"
+
+
+def _is_diagnosis(info: Mapping[str, Any]) -> bool:
+    """What was found, in a code set that the insurer's standard takes for no diagnosis."""
+    told_as = info.get("category", {}).get("coding", ())
+    return {"system": OPINION_INFO, "code": "diagnosis"} in told_as
 
 
 def _sequences(claim: Resource, name: str) -> list[object]:

@@ -8,7 +8,7 @@ documented in ``mappings/README.md``; a test holds the two equal.
 from __future__ import annotations
 
 import base64
-from datetime import date
+from datetime import date, datetime, time
 from urllib.parse import quote
 
 from payer_gateway.domain.claim import CLAIM_SYSTEM, Claim, PriorResult, Related, Relation, Use
@@ -26,6 +26,7 @@ from payer_gateway.domain.consultation import (
 from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.mapping.facts_people import (
+    OUR_SYSTEM,
     Facts,
     Names,
     Teller,
@@ -37,9 +38,11 @@ from payer_gateway.mapping.facts_people import (
     provider_facts,
 )
 
-OUR_SYSTEM = "https://payer-gateway.example"
 HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 CPT = "http://www.ama-assn.org/go/cpt"
+US_DIAGNOSES = frozenset(
+    {"http://hl7.org/fhir/sid/icd-10-cm", "http://terminology.hl7.org/CodeSystem/icd9cm"}
+)
 TUMOUR_BOARD = "tumour-board"
 DIAGNOSIS_CHANGED = "diagnosis-changed"
 _OPINIONS = {2: "second", 3: "third"}
@@ -68,9 +71,14 @@ def facts_of(
     prior_result = _prior_result(names, claim, coverages)
     provider = provider_facts(names, c.provider.organization)
     first = _opinion(names, opinions[0], earlier[0]["url"])
+    roles = _roles(names, [responsible, *earlier, *team], provider)
+    diagnoses: list[Facts] = [
+        {"number": n, "code": d.coding, "is_principal": d.role == "principal"}
+        for n, d in enumerate(c.diagnoses, start=1)
+    ]
     return {
         "is_test": teller.is_test,
-        "bundle": names.named("bundle"),
+        "bundle": _bundle(names, claim, teller),
         "claim": _claim(names, c, claim, decision, days),
         "consultation": _consultation(c, claim),
         "patient": patient_facts(names, c.patient, c.language),
@@ -81,26 +89,57 @@ def facts_of(
         "organizations": [*insurers, provider],
         "insurer": insurers[0],
         "provider": provider,
+        "subscriber": coverages[0]["subscriber"],
         "practitioners": [responsible, *earlier, *team],
         "responsible": responsible,
-        "responsible_role": names.named("responsible-role"),
-        "care_team": _care_team(c, responsible, earlier, team),
+        "responsible_role": roles[0],
+        "practitioner_roles": roles,
+        "care_team": _care_team(c, responsible, earlier, team, roles),
         "first_opinion": first,
         "second_opinion": (
             _opinion(names, opinions[1], earlier[1]["url"]) if len(opinions) > 1 else None
         ),
         "first_diagnosis": _first_diagnosis(names, c, claim),
         "request": names.named("request"),
-        "diagnoses": [
-            {"number": n, "code": d.coding, "is_principal": d.role == "principal"}
-            for n, d in enumerate(c.diagnoses, start=1)
-        ],
+        "diagnoses": diagnoses,
+        # A US standard takes US code sets as a diagnosis and nothing else.
+        "diagnoses_us": [d for d in diagnoses if _system_of(d) in US_DIAGNOSES],
+        "diagnoses_elsewhere": [d for d in diagnoses if _system_of(d) not in US_DIAGNOSES],
         "documents": [_document(names, n, d) for n, d in enumerate(c.documents, start=1)],
         "lines": [
-            _line(n, s, day, c, len(earlier))
+            _line(n, s, day, c, claim, len(earlier))
             for n, (s, day) in enumerate(zip(c.services, days, strict=True), start=1)
         ],
     }
+
+
+def _system_of(diagnosis: Facts) -> str:
+    code = diagnosis["code"]
+    return code.system if isinstance(code, Coding) else ""
+
+
+def _bundle(names: Names, claim: Claim, teller: Teller) -> Facts:
+    own = names.named("bundle")
+    return {
+        **own,
+        "identifier": Identifier(f"{OUR_SYSTEM}/bundle", str(own["id"])),
+        # A claim knows its day, not its minute: the same claim is the same bytes, always.
+        "timestamp": datetime.combine(claim.created_on, time(), teller.zone),
+    }
+
+
+def _roles(names: Names, people: list[Facts], provider: Facts) -> list[Facts]:
+    """Everybody as somebody who works somewhere, in the order of ``practitioners``. Only of who
+    answers for the opinion is it known where: at the organization that bills."""
+    return [
+        names.named(
+            f"role/{n}" if n else "responsible-role",
+            practitioner_url=person["url"],
+            organization_url=provider["url"] if n == 0 else None,
+            specialty=person["specialty"],
+        )
+        for n, person in enumerate(people)
+    ]
 
 
 def _opinions(c: Consultation) -> list[Opinion]:
@@ -220,15 +259,22 @@ def _prior_result(names: Names, claim: Claim, coverages: list[Facts]) -> Facts |
 
 
 def _care_team(
-    c: Consultation, responsible: Facts, earlier: list[Facts], team: list[Facts]
+    c: Consultation,
+    responsible: Facts,
+    earlier: list[Facts],
+    team: list[Facts],
+    people_roles: list[Facts],
 ) -> list[Facts]:
     """Responsible first, then who gave the earlier opinions, then the team: ``lines`` count so."""
     roles = ["responsible", *("earlier_opinion" for _ in earlier), *(m.role for m in c.team)]
     return [
         {
             "url": person["url"],
+            "role_url": people_roles[n]["url"],
             "role": role,
             "is_responsible": role == "responsible",
+            # The team takes part in lines; the others stand for the whole claim.
+            "is_overall": n <= len(earlier),
             "is_referring": n == 1,
             "specialty": person["specialty"],
         }
@@ -268,17 +314,20 @@ def _document(names: Names, n: int, d: Document) -> Facts:
         address=d.url,
         # FHIR R4 counts bytes in 31 bits; of a larger file the size is left unsaid.
         size=d.size if d.size < 2**31 else None,
+        # A document named by its address alone, where the address may not stand in its own element.
+        address_identifier=Identifier("urn:ietf:rfc:3986", d.url),
         # FHIR R4's own hash is SHA-1; RFC 6920 names content by its SHA-256.
         content_name=f"ni:///sha-256;{digest}",
     )
 
 
-def _line(n: int, s: Service, day: date, c: Consultation, earlier: int) -> Facts:
+def _line(n: int, s: Service, day: date, c: Consultation, claim: Claim, earlier: int) -> Facts:
     has_board = any(each.code == TUMOUR_BOARD for each in c.services)
     # With a tumour board its line names the team; without one, every line does.
     team = c.team if s.code == TUMOUR_BOARD or not has_board else ()
     return {
         "number": n,
+        "trace": Identifier(f"{CLAIM_SYSTEM}-line", f"{claim.number}.{n}"),
         "service": s.code,
         "modifiers": [Coding(_modifier_system(m), m) for m in s.modifiers],
         "place": s.place_of_service,

@@ -19,11 +19,13 @@ from payer_gateway.domain.consultation import (
     Period,
     Practitioner,
 )
+from payer_gateway.domain.places import place_of
 
 Facts = dict[str, object]
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 EIN = "urn:oid:2.16.840.1.113883.4.4"
+OUR_SYSTEM = "https://payer-gateway.example"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, CLAIM_SYSTEM)
 
 
@@ -73,9 +75,19 @@ def _address(a: Address) -> Facts:
         "line": list(a.line),
         "city": a.city,
         "state": a.state,
+        "state_code": _state_code(a),
+        "region": a.state if a.country != "US" else None,
         "postal_code": a.postal_code,
         "country": a.country,
     }
+
+
+def _state_code(a: Address) -> str | None:
+    """The two letters of a US state (MA of Massachusetts); what is none of them as it was sent."""
+    if a.country != "US":
+        return None
+    _, known, code = place_of(a.country, a.state).partition("-")
+    return code if known else a.state
 
 
 def coverage_facts(names: Names, part: str, coverage: Coverage, insurer: str) -> Facts:
@@ -89,6 +101,7 @@ def coverage_facts(names: Names, part: str, coverage: Coverage, insurer: str) ->
         member_id=coverage.member_id,
         relationship=coverage.relationship,
         is_subscriber=coverage.relationship == "self",
+        subscriber=_subscriber(names, part, coverage),
         subscriber_name=(
             " ".join((*subscriber.given, subscriber.family)) if subscriber is not None else None
         ),
@@ -96,6 +109,19 @@ def coverage_facts(names: Names, part: str, coverage: Coverage, insurer: str) ->
         ends=_period(coverage.period)[1],
         network=coverage.network,
         insurer_url=names.url(insurer),
+    )
+
+
+def _subscriber(names: Names, part: str, coverage: Coverage) -> Facts | None:
+    """Who holds the policy when it is not the patient: a person of whom little is known."""
+    if coverage.relationship == "self":
+        return None
+    name = coverage.subscriber
+    return names.named(
+        f"subscriber/{part}",
+        member_id=coverage.member_id,
+        names=[_name(name)] if name else [],
+        is_unnamed=name is None,
     )
 
 
@@ -126,9 +152,12 @@ def _numbers(who: Practitioner | Organization) -> list[Identifier]:
 
 
 def person_facts(names: Names, part: str, p: Practitioner) -> Facts:
-    return names.named(
-        f"practitioner/{part}",
-        identifiers=_numbers(p),
-        name=_name(p.name),
-        specialty=p.taxonomy,
-    )
+    own = names.named(f"practitioner/{part}")
+    numbers = _numbers(p)
+    return {
+        **own,
+        "identifiers": numbers,
+        "numbers": numbers or [Identifier(f"{OUR_SYSTEM}/practitioner", str(own["id"]))],
+        "name": _name(p.name),
+        "specialty": p.taxonomy,
+    }

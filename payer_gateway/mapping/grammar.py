@@ -17,7 +17,7 @@ from payer_gateway.mapping.kinds import KINDS
 OMIT = "omit"
 UNSUPPORTED = "unsupported"
 LEAF_WORDS = ("from", "const", "index")
-WORDS = frozenset({*LEAF_WORDS, "code", "as", "system", "required", "each", "given"})
+WORDS = frozenset({*LEAF_WORDS, "code", "as", "system", "required", "else", "each", "given"})
 _SEGMENT = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -238,8 +238,10 @@ def _leaf(template: Mapping[str, object], context: Context, key: str) -> Node:
         raise context.error(key, f"{' and '.join(sources)} exclude each other; keep one")
     if words.get("required", "no") != "no":
         raise context.error(f"{key}.required", "every fact is required; the word is only 'no'")
-    if sources != ["from"] and ("required" in words or "code" in words):
-        raise context.error(key, "required and code go with from only")
+    if sources != ["from"] and {"required", "else", "code"} & set(words):
+        raise context.error(key, "required, else and code go with from only")
+    if "required" in words and "else" in words:
+        raise context.error(key, "with else the leaf is always written; drop required")
     if "index" in words:
         return _index(words, context, key)
     translate = _translation(words, context, key)
@@ -248,10 +250,12 @@ def _leaf(template: Mapping[str, object], context: Context, key: str) -> Node:
         translate(constant)  # so that a wrong kind is found now, not at the first claim
         return lambda _scope: translate(constant)
     read = _reader(words["from"], context, f"{key}.from")
-    optional = "required" in words
+    optional, otherwise = "required" in words, words.get("else")
 
     def fill(scope: Scope) -> object:
         value = read(scope)
+        if value is None:
+            value = otherwise
         if value is None:
             if optional:
                 return None

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import get_args
 
 from payer_gateway.domain.claim import Relation, Use
-from payer_gateway.domain.consultation import SERVICES, Mode, Relationship, Urgency
+from payer_gateway.domain.consultation import (
+    SERVICES,
+    CoverageStatus,
+    Mode,
+    Relationship,
+    Urgency,
+)
 
 # Patient.sex and TeamMember.role are Literals written in place; named here once more on purpose,
 # a test holds them equal.
@@ -18,8 +24,13 @@ OUR_CODES: Mapping[str, tuple[str, ...]] = {
     # how urgent, as Claim.priority and as ServiceRequest.priority
     "claim_priority": get_args(Urgency),
     "request_priority": get_args(Urgency),
+    "level_of_service": get_args(Urgency),
     "relationship": get_args(Relationship),
+    "coverage_status": get_args(CoverageStatus),
     "service": tuple(SERVICES),
+    # what a prior authorization asks leave for, and what its quantity counts
+    "requested_service": tuple(SERVICES),
+    "unit": tuple(SERVICES),
     "mode": get_args(Mode),
     "sex": SEXES,
     "use": tuple(Use),
@@ -27,6 +38,7 @@ OUR_CODES: Mapping[str, tuple[str, ...]] = {
     "opinion": ("second", "third"),
     "care_role": CARE_ROLES,
     "organization_role": ("insurer", "provider"),
+    "organization_profile": ("insurer", "provider"),
     "relation": tuple(Relation),
     # whether the first opinion's diagnosis still stands
     "standing": ("held", "overturned"),

@@ -27,6 +27,7 @@ from payer_gateway.mapping.profile_file import (
     check_insurer_file,
     dialect_names,
     file_label,
+    inherit,
     resolve,
 )
 from payer_gateway.mapping.released import digest_of, read_released, refuse_changed
@@ -105,6 +106,7 @@ class Shelf:
     def __init__(self, mappings: Path) -> None:
         self._mappings = mappings
         self._insurers = mappings / "insurers"
+        self._dialects = mappings / "dialects"
         self._read: dict[tuple[str, int], Profile] = {}
         self._versions: dict[str, tuple[tuple[date, int], ...]] = {}
         self._aliases: dict[str, str] | None = None
@@ -205,20 +207,31 @@ class Shelf:
         written: dict[str, Document] = {}
         for use, dialect_name in dialect_names(document).items():
             if dialect_name not in dialects:
-                dialect_path = self._mappings / "dialects" / f"{dialect_name}.yaml"
-                if not dialect_path.exists():
-                    raise MappingError(
-                        f"{where}: extends.{use}: there is no dialect {dialect_name!r}; add"
-                        f" {self._label(dialect_path)} or name another"
-                    )
-                dialect = self.document(dialect_path)
-                check_dialect_file(dialect, self._label(dialect_path), dialect_name)
+                dialect = self._dialect(dialect_name, f"{where}: extends.{use}")
                 written[dialect_name] = dialect
                 dialects[dialect_name] = resolve(document, dialect, where)
             uses[use] = dialects[dialect_name]
         digest = digest_of({"insurer": document, "dialects": written})
         refuse_changed(self.released(), f"insurers/{name}/v{number}", digest, where)
         return _profile(document, where, uses, digest)
+
+    def _dialect(self, name: str, said_in: str) -> Document:
+        """One dialect, whole: with what it takes from the dialect that it extends."""
+        document = self._dialect_file(name, said_in)
+        where = self._label(self._dialects / f"{name}.yaml")
+        base = document.get("extends")
+        if isinstance(base, str):
+            document = inherit(document, self._dialect(base, f"{where}: extends"), where)
+        check_dialect_file(document, where, name)
+        return document
+
+    def _dialect_file(self, name: str, said_in: str) -> Document:
+        path = self._dialects / f"{name}.yaml"
+        if not path.exists():
+            raise MappingError(
+                f"{said_in}: there is no dialect {name!r}; add {self._label(path)} or name another"
+            )
+        return self.document(path)
 
 
 def _profile(document: Document, where: str, uses: Mapping[Use, Document], digest: str) -> Profile:

@@ -52,18 +52,47 @@ def _holes(value: object, path: str) -> Iterator[str]:
             yield from _holes(item, f"{path}[{n}]")
     elif isinstance(value, str) and HOLE in value:
         yield path
+def inherit(document: Document, base: Document, where: str) -> Document:
+    """A dialect that says only where it differs from another one, put together with that one.
+
+    Tables, templates and settings are laid over key by key; lists are taken as a whole.
+    """
+    if "extends" in base:
+        raise MappingError(
+            f"{where}: extends: {base['dialect']} extends another dialect itself; name that one"
+        )
+    out = {**base, **{key: value for key, value in document.items() if key != "extends"}}
+    out["codes"] = _codes(base["codes"], _mapping(document, "codes"))
+    resources = _templates(base["resources"])
+    own = _templates(_mapping(document, "resources"))
+    for resource, template in own.items():
+        _refuse_idle_omit(resources.get(resource), template, where, f"resources.{resource}")
+    out["resources"] = merge(resources, own)
+    for key in ("adjudication", "inquiry"):
+        out[key] = {**base[key], **_mapping(document, key)}
+    return out
+
+
+def _mapping(document: Document, key: str) -> Document:
+    """Absent or of another shape is empty here; the schema looks at the whole afterwards."""
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def check_dialect_file(document: Document, where: str, name: str) -> None:
     _validate("dialect", document, where)
     if document["dialect"] != name:
         raise MappingError(f"{where}: dialect: write {name}, as the file's name says")
-    for entry in document["bundle"]:
-        if entry["resource"] not in document["resources"]:
-            raise MappingError(f"{where}: resources: add {entry['resource']}; bundle names it")
-    for resource in document["resources"]:
-        if resource != "Bundle" and all(resource != e["resource"] for e in document["bundle"]):
-            raise MappingError(f"{where}: bundle: name {resource}, or drop its template")
+    used = {template_of(entry) for entry in document["bundle"]}
+    for name in sorted(used - set(document["resources"])):
+        raise MappingError(f"{where}: resources: add {name}; bundle names it")
+    for name in sorted(set(document["resources"]) - used - {"Bundle"}):
+        raise MappingError(f"{where}: bundle: name {name}, or drop its template")
+
+
+def template_of(entry: Document) -> str:
+    """The template that a kind of entry is filled from: its own, else its resource's."""
+    return str(entry.get("template", entry["resource"]))
 
 
 def resolve(insurer: Document, dialect: Document, where: str) -> Document:

@@ -9,7 +9,7 @@ from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
 from payer_gateway.mapping.our_codes import OUR_CODES
-from payer_gateway.mapping.profile_file import Document
+from payer_gateway.mapping.profile_file import Document, template_of
 
 AMOUNTS = ("billed", "allowed", "payable", "patient")
 
@@ -76,9 +76,10 @@ def speech(resolved: Document, where: str) -> Speech:
             Entry(
                 entry["resource"],
                 tuple(entry["of"].split(".")),
-                compile_template(templates[entry["resource"]], context, entry["resource"]),
+                compile_template(templates[name], context, name),
             )
             for entry in resolved["bundle"]
+            for name in (template_of(entry),)
         ),
         rules=rules,
         amounts=_amounts(resolved["adjudication"], where),

@@ -235,9 +235,11 @@ def _fact_paths() -> set[str]:
                 )
                 _walk(facts, "", found)
     one_of = {"coverage": "coverages", "insurer": "organizations", "provider": "organizations"}
-    one_of["responsible"] = "practitioners"
+    one_of |= {"responsible": "practitioners", "responsible_role": "practitioner_roles"}
+    one_of |= {"diagnoses_us[]": "diagnoses", "diagnoses_elsewhere[]": "diagnoses"}
+    found = {re.sub(r"^subscriber\.", "coverages[].subscriber.", path) for path in found}
     return {
-        re.sub(r"^(\w+)\.", lambda m: f"{one_of[m[1]]}[]." if m[1] in one_of else m[0], path)
+        re.sub(r"^([\w[\]]+)\.", lambda m: f"{one_of[m[1]]}[]." if m[1] in one_of else m[0], path)
         for path in found
         if not path.endswith((".id", ".url"))
     }
