@@ -221,7 +221,7 @@ class Shelf:
         where = self._label(self._dialects / f"{name}.yaml")
         base = document.get("extends")
         if isinstance(base, str):
-            document = inherit(document, self._dialect(base, f"{where}: extends"), where)
+            document = inherit(document, self._dialect_file(base, f"{where}: extends"), where)
         check_dialect_file(document, where, name)
         return document
 

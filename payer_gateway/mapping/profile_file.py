@@ -52,6 +52,8 @@ def _holes(value: object, path: str) -> Iterator[str]:
             yield from _holes(item, f"{path}[{n}]")
     elif isinstance(value, str) and HOLE in value:
         yield path
+
+
 def inherit(document: Document, base: Document, where: str) -> Document:
     """A dialect that says only where it differs from another one, put together with that one.
 

@@ -256,3 +256,19 @@ def _walk(value: object, path: str, found: set[str]) -> None:
                 _walk(inner, f"{path}[]", found)
     else:
         found.add(path)
+
+
+def test_a_dialect_extends_one_that_is_whole() -> None:
+    shelf = EditedShelf(
+        {
+            MAPPINGS / "dialects" / "pas-2.2.1.yaml": {
+                "dialect": "pas-2.2.1",
+                "extends": "pas-2.0.1",
+            },
+            file_of("medicare-b"): document_of(file_of("medicare-b"))
+            | {"extends": {"claim": "base-r4", "preauthorization": "pas-2.0.1"}},
+        }
+    )
+
+    with pytest.raises(MappingError, match="extends another dialect itself"):
+        shelf.version("medicare-b", 1)
