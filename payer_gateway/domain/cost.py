@@ -22,24 +22,20 @@ def share_cost(
     allowed: Money,
     share: CostShare,
     deductible_met: Money,
+    copay: Decimal,
     *,
-    remote: bool,
     waived: bool,
-    copay: Decimal | None = None,
 ) -> Cost:
     """Copay, then the deductible left, then coinsurance on the rest; half up to the minor unit at
-    the end. ``copay`` takes the place of the plan's (several legs); without it, ``remote`` says
-    which of the two it is."""
+    the end. ``copay`` is what the plan's copays come to for all legs; ``waived`` leaves the member
+    nothing but that."""
     amount = allowed.amount
-    if waived:
-        return Cost(allowed, Money.zero(allowed.currency), allowed)
-    if copay is None:
-        copay = share.telemedicine_copay if remote else share.copay
     member = min(amount, copay)
-    if share.deductible_applies:
-        left = max(Decimal(0), share.deductible - deductible_met.amount)
-        member += min(amount - member, left)
-    member += (amount - member) * share.coinsurance_pct / 100
+    if not waived:
+        if share.deductible_applies:
+            left = max(Decimal(0), share.deductible - deductible_met.amount)
+            member += min(amount - member, left)
+        member += (amount - member) * share.coinsurance_pct / 100
     paid = Money.rounded(member, allowed.currency)
     return Cost(allowed, paid, allowed - paid)
 

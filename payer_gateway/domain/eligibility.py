@@ -41,7 +41,7 @@ __all__ = [
     "no_coverage",
     "question_of",
 ]
-RULESET = "2"
+RULESET = "3"
 _LEAVE = frozenset({Code.AUTH_REQUIRED, Code.AUTH_EXPIRED, Code.CROSS_BORDER_AUTH_REQUIRED})
 _PENALIZED = frozenset({Code.MANDATORY_SECOND_OPINION_MISSING, Code.SECOND_OPINION_EXPIRED})
 _NOT_YET = frozenset({Code.WAITING_PERIOD, Code.COVERAGE_NOT_YET_EFFECTIVE})

@@ -36,16 +36,16 @@ def costing_of(case: Case) -> Costing:
         return Costing()
     met = case.known.deductible_met if case.accumulators_are_of_this_year else None
     is_unknown = case.known.deductible_met is None
-    # A review organization that orders the opinion (HCPCS SF) leaves the member nothing to pay.
+    # An opinion that a review organization ordered (HCPCS SF) carries no deductible and no
+    # coinsurance; of a copay the standard says nothing.
     waived = any(each.upper() == "SF" for each in case.question.modifiers)
     options = [
         share_cost(
             price,
             share,
             met or Money.zero(price.currency),
-            remote=False,
+            _copay(case, share),
             waived=waived,
-            copay=_copay(case, share),
         )
         for share in shares
     ]

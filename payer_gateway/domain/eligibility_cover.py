@@ -105,7 +105,8 @@ def _is_before(leg: Leg, start: date | datetime, plan: Plan) -> bool:
 
 def _is_after(leg: Leg, end: date | datetime, plan: Plan) -> bool:
     if isinstance(end, datetime) and leg.at is not None:
-        return aware(leg.at, plan.zone) >= aware(end, plan.zone)
+        # The end of a period is part of it (FHIR Period.end), an instant as well as a day.
+        return aware(leg.at, plan.zone) > aware(end, plan.zone)
     return leg.on > last_day(end, plan.zone)
 
 

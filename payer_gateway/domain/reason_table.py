@@ -151,8 +151,8 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.NOT_INDEPENDENT: Meaning(
         _NO,
-        "Both opinions come from the same {shared}; a second opinion must be independent.",
-        "A second opinion must come from another doctor and another practice than the first.",
+        "The opinion comes from the same {shared} as an earlier one; it must be independent.",
+        "The opinion must come from another doctor and another practice than the ones before it.",
         carc="272",
         eb01="I",
     ),

@@ -11,8 +11,15 @@ from payer_gateway.domain.reason_table import MEANINGS
 __all__ = ["MEANINGS", "Code", "Meaning", "Reason", "Verdict"]
 
 
+# Fields that hold names out of plan files, which are spoken without their underscores.
+_NAMES = frozenset({"benefit", "benefits", "group", "mode", "modes"})
+
+
 class _Fields(dict[str, str]):
-    """Fields of a reason that an earlier version stored may be fewer."""
+    """What a reason's fields say in a sentence; an earlier version may have stored fewer."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__({k: v.replace("_", " ") if k in _NAMES else v for k, v in fields.items()})
 
     def __missing__(self, key: str) -> str:
         return "(not said)"

@@ -105,7 +105,10 @@ def read_scenarios(path: Path, shelf: PlanShelf) -> tuple[Scenario, ...]:
     plans = _Plans(path, document.get("plans") or {}, shelf)
     defaults: Mapping[str, Any] = document.get("defaults") or {}
     found: dict[str, Scenario] = {}
-    for n, keys in enumerate(document.get("scenarios") or ()):
+    cases = document.get("scenarios") or ()
+    if not cases:
+        raise InvalidInput((Fault("scenarios", None, "write at least one case"),))
+    for n, keys in enumerate(cases):
         scenario = _scenario(
             keys, f"scenarios[{n}]", {} if is_nothing(defaults) else defaults, plans
         )
@@ -131,6 +134,9 @@ def _scenario(
     faults = tuple(_unknown(keys["expect"], words, f"{name}.expect"))
     if faults:
         raise InvalidInput(faults)
+    if not keys["expect"]:
+        cure = "it expects nothing, so it cannot fail; write at least the decision"
+        raise InvalidInput((Fault(f"{name}.expect", None, cure),))
     overrides = {} if is_nothing(keys.get("plan_overrides")) else keys["plan_overrides"]
     price = {} if is_nothing(keys.get("price")) else keys["price"]
     return Scenario(

@@ -118,7 +118,7 @@ def _legs(g: Given) -> tuple[Leg, ...]:
         mode = g.text("request.mode") or "telemedicine"
         return _leg(g, mode, g.when("request.service"), None)
     legs: list[Leg] = []
-    for n, keys in enumerate(listed):
+    for n, keys in enumerate(listed if isinstance(listed, list) else [listed]):
         where = f"legs[{n}]"
         one = Given(g.scenario, {where: keys})
         mode = one.choice(f"{where}.mode", *_MODES) or g.text("request.mode") or "telemedicine"

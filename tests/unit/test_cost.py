@@ -13,12 +13,10 @@ from payer_gateway.domain.money import MINOR_DIGITS, Money
 from payer_gateway.domain.plan import CostShare
 
 
-def share(
-    copay: str = "0", remote: str = "0", deductible: str = "0", coinsurance: str = "0"
-) -> CostShare:
+def share(copay: str = "0", deductible: str = "0", coinsurance: str = "0") -> CostShare:
     return CostShare(
         copay=Decimal(copay),
-        telemedicine_copay=Decimal(remote),
+        telemedicine_copay=Decimal(copay),
         deductible=Decimal(deductible),
         deductible_applies=Decimal(deductible) > 0,
         coinsurance_pct=Decimal(coinsurance),
@@ -48,28 +46,23 @@ def usd(amount: str) -> Money:
 def test_the_member_pays_copay_then_deductible_then_coinsurance(
     allowed: str, terms: CostShare, met: str, member: str
 ) -> None:
-    cost = share_cost(usd(allowed), terms, usd(met), remote=False, waived=False)
+    cost = share_cost(usd(allowed), terms, usd(met), terms.copay, waived=False)
 
     assert cost == Cost(usd(allowed), usd(member), usd(allowed) - usd(member))
 
 
-def test_the_remote_copay_is_for_opinions_that_were_remote_altogether() -> None:
-    terms = share(copay="40.00", remote="5.00")
+def test_an_opinion_that_a_review_organization_ordered_has_no_deductible_and_no_coinsurance() -> (
+    None
+):
+    terms = share(deductible="257.00", coinsurance="20")
 
-    remote, in_person = (
-        share_cost(usd("420.00"), terms, usd("0"), remote=is_remote, waived=False)
-        for is_remote in (True, False)
+    free, with_copay = (
+        share_cost(usd("200.00"), terms, usd("0"), Decimal(copay), waived=True)
+        for copay in ("0", "40.00")
     )
 
-    assert (remote.member, in_person.member) == (usd("5.00"), usd("40.00"))
-
-
-def test_an_opinion_that_a_review_organization_ordered_costs_the_member_nothing() -> None:
-    terms = share(copay="40.00", deductible="257.00", coinsurance="20")
-
-    cost = share_cost(usd("200.00"), terms, usd("0"), remote=False, waived=True)
-
-    assert cost == Cost(usd("200.00"), usd("0"), usd("200.00"))
+    assert free == Cost(usd("200.00"), usd("0"), usd("200.00"))
+    assert with_copay == Cost(usd("200.00"), usd("40.00"), usd("160.00"))
 
 
 AMOUNTS = st.decimals(0, 10**7, places=2)
@@ -80,29 +73,25 @@ AMOUNTS = st.decimals(0, 10**7, places=2)
     st.sampled_from(sorted(MINOR_DIGITS)),
     AMOUNTS,
     AMOUNTS,
-    AMOUNTS,
     st.booleans(),
     st.decimals(0, 100, places=2),
     st.integers(0, 10**9),
-    st.booleans(),
     st.booleans(),
 )
 def test_member_and_plan_always_add_up_to_what_is_allowed(
     minor: int,
     currency: str,
     copay: Decimal,
-    remote_copay: Decimal,
     deductible: Decimal,
     applies: bool,
     percent: Decimal,
     met: int,
-    remote: bool,
     waived: bool,
 ) -> None:
     allowed = Money.from_minor(minor, currency)
-    terms = CostShare(copay, remote_copay, deductible, applies, percent)
+    terms = CostShare(copay, copay, deductible, applies, percent)
 
-    cost = share_cost(allowed, terms, Money.from_minor(met, currency), remote=remote, waived=waived)
+    cost = share_cost(allowed, terms, Money.from_minor(met, currency), copay, waived=waived)
 
     assert cost.member + cost.plan == allowed
     assert 0 <= cost.member.minor <= minor

@@ -30,11 +30,11 @@ REASONS = {
 }
 EXPECTED = {name: reason for reason, names in REASONS.items() for name in names.split()}
 SENTENCES = {
-    "AUTH_REQUIRED": "The complex_surgery benefit needs the insurer's prior authorization.",
+    "AUTH_REQUIRED": "The complex surgery benefit needs the insurer's prior authorization.",
     "BENEFIT_CATEGORY_MISMATCH": "Neither the diagnosis R91.8 nor a planned operation falls under a"
-    " second-opinion benefit of the plan (oncology, complex_surgery).",
-    "MODE_NOT_COVERED": "The complex_surgery benefit does not cover the mode records_review"
-    " (covered: telemedicine, in_person, hybrid).",
+    " second-opinion benefit of the plan (oncology, complex surgery).",
+    "MODE_NOT_COVERED": "The complex surgery benefit does not cover the mode records review"
+    " (covered: telemedicine, in person, hybrid).",
 }
 
 

@@ -84,9 +84,7 @@ def test_the_us_plan_asks_leave_for_operations_only() -> None:
 def test_a_deductible_given_applies_unless_the_file_says_no() -> None:
     out = SHIPPED.plan("us-ppo-2026").cost["out"]
 
-    cost = share_cost(
-        Money(Decimal(1500), "USD"), out, Money.zero("USD"), remote=True, waived=False
-    )
+    cost = share_cost(Money(Decimal(1500), "USD"), out, Money.zero("USD"), Decimal(0), waived=False)
 
     assert out.deductible_applies
     assert cost.member == Money(Decimal(1200), "USD")  # 1000 and 40 % of 500

@@ -41,22 +41,22 @@ DIAGNOSIS_EXCLUDED:
     The plan excludes Z41.1.
 BENEFIT_CATEGORY_MISMATCH:
     Neither the diagnosis D25.9 nor a planned operation falls under a second-opinion benefit
-    of the plan (oncology, complex_surgery).
+    of the plan (oncology, complex surgery).
 MODE_NOT_COVERED:
-    The oncology benefit does not cover the mode records_review (covered: telemedicine,
-    in_person, hybrid).
+    The oncology benefit does not cover the mode records review (covered: telemedicine,
+    in person, hybrid).
 WAITING_PERIOD:
     Covered from 2026-04-01 on, after the plan's waiting period.
 THIRD_OPINION_NOT_WARRANTED:
     The plan pays a third opinion after a recorded disagreement of the first two; they agree.
 NOT_INDEPENDENT:
-    Both opinions come from the same organization; a second opinion must be independent.
+    The opinion comes from the same organization as an earlier one; it must be independent.
 SECOND_OPINION_SURGEON_PERFORMS:
     The doctor who gives the opinion is to perform the operation.
 OPINION_AFTER_SURGERY:
     The operation is on 2026-03-11, before the opinion on 2026-03-12.
 COE_REQUIRED:
-    The complex_surgery benefit is paid at a centre of excellence only.
+    The complex surgery benefit is paid at a centre of excellence only.
 CROSS_BORDER_NOT_COVERED:
     The plan does not cover an opinion given in TH.
 BENEFIT_LIMIT_REACHED:
@@ -79,11 +79,11 @@ CROSS_BORDER_AUTH_REQUIRED:
 HYBRID_WINDOW_EXCEEDED:
     The meetings are 31 days apart, more than 30: they count as 2 opinions.
 AUTH_REQUIRED:
-    The complex_surgery benefit needs the insurer's prior authorization.
+    The complex surgery benefit needs the insurer's prior authorization.
 AUTH_EXPIRED:
     The authorization on file does not cover the service on 2026-03-12.
 MANDATORY_SECOND_OPINION_MISSING:
-    The plan asks for a second opinion before this operation (spine_fusion) and none is on
+    The plan asks for a second opinion before this operation (spine fusion) and none is on
     file; the operation is covered, the benefit is reduced.
 SECOND_OPINION_EXPIRED:
     The second opinion of 2026-03-12 is 202 days old on the day of the operation, more than

@@ -189,10 +189,25 @@ def test_every_key_that_a_case_expects_is_checked(tmp_path: Path, key: str) -> N
             "- {id: A, plan: US-PPO-2026, price: {allowed: dear}, expect: {units: 1}}",
             "A.given.price.allowed: 'dear': write a decimal",
         ),
+        ("- {id: A, plan: US-PPO-2026, expect: {}}", "A.expect: it expects nothing, so it cannot"),
     ],
 )
 def test_what_is_not_of_the_format_is_refused_by_name(tmp_path: Path, case: str, told: str) -> None:
     assert told in refusal(a_file(tmp_path, case))
+
+
+def test_a_file_without_cases_is_no_success(tmp_path: Path) -> None:
+    assert "scenarios: write at least one case" in refusal(a_file(tmp_path))
+
+
+def test_one_leg_may_be_written_without_a_list(tmp_path: Path) -> None:
+    case = (
+        "- {id: A, plan: US-PPO-2026, price: {allowed: '420.00'},"
+        " given: {request: {legs: {mode: in_person, service: '2026-03-13'}}},"
+        " expect: {decision: ELIGIBLE, cost: {member: '40.00'}}}"
+    )
+
+    assert ran(a_file(tmp_path, case)).output == "1 passed, 0 failed\n"
 
 
 def test_an_id_stands_once(tmp_path: Path) -> None:
