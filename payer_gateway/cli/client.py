@@ -24,11 +24,15 @@ def client() -> None:
     type=click.Choice([r.value for r in Role if r is not Role.WORKER]),
     required=True,
 )
+@click.option("--insurer", metavar="INSURER", help="With role insurer: whose answers it brings.")
 @click.option("--json", "as_json", is_flag=True)
-def add(name: str, tenant: str, role: str, as_json: bool) -> None:
-    """Add a client. Its key is shown this once and kept only as a hash."""
+def add(name: str, tenant: str, role: str, insurer: str | None, as_json: bool) -> None:
+    """Add a client. Its key is shown this once and kept only as a hash.
+
+    A client of role insurer is bound to the insurer that bears its NAME, or to --insurer.
+    """
     with opened() as services:
-        added = clients.add(services, local_operator(), tenant, name, Role(role))
+        added = clients.add(services, local_operator(), tenant, name, Role(role), insurer)
     if as_json:
         json_line(added)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from payer_gateway.domain.consultation import Period
 from payer_gateway.domain.money import Money
@@ -34,6 +35,7 @@ class Adjudication:
     authorization_period: Period | None
     lines: tuple[LineResult, ...]
     payment: Money | None
+    said_at: datetime | None = None  # when the insurer says that it decided, to the second
 
     @property
     def payable(self) -> Money | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import uuid
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -80,6 +84,29 @@ class Claim:
     @property
     def identifier(self) -> str:
         return f"{CLAIM_SYSTEM}|{self.number}"
+
+
+def claim_number(
+    secret: bytes,
+    *,
+    source: str,
+    source_id: str,
+    insurer: str,
+    coverage_order: int,
+    use: Use,
+    nth: int,
+) -> str:
+    """The number of the ``nth`` claim (from 1) of that use for one coverage of one consultation.
+
+    The same question gets the same number again, even from a database that was restored and has
+    forgotten the claim: so the insurer can be asked whether it has it. ``secret`` is the tenant's,
+    so that the number tells nobody which consultation it stands for. UUID version 8 (RFC 9562).
+    """
+    told = json.dumps([source, source_id, insurer, coverage_order, use.value, nth])
+    digest = hmac.new(secret, told.encode(), hashlib.sha256).digest()
+    value = int.from_bytes(digest[:16], "big")
+    value = value & ~(0xF << 76) & ~(0x3 << 62) | (0x8 << 76) | (0x2 << 62)
+    return str(uuid.UUID(int=value))
 
 
 @dataclass(frozen=True, slots=True)

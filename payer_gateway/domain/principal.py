@@ -29,6 +29,7 @@ class Act(StrEnum):
     STEER_INSURER = "pause, resume or test an insurer"
     DELIVER = "deliver submissions"
     MANAGE_CLIENTS = "add clients"
+    BRING_ANSWERS = "bring an insurer's late answers"
 
 
 # The whole of who may do what (house rule: default deny). An employer may do nothing here: the
@@ -44,21 +45,23 @@ ALLOWED: dict[Role, frozenset[Act]] = {
             Act.READ_SUBMISSION,
         }
     ),
-    # Of its own coverages; which those are, the step asks.
-    Role.INSURER: frozenset({Act.ASK_COVERAGE}),
+    # Of its own coverages and claims; which those are, the step asks.
+    Role.INSURER: frozenset({Act.ASK_COVERAGE, Act.BRING_ANSWERS}),
     Role.EMPLOYER: frozenset(),
-    Role.OPS: frozenset(Act) - {Act.DELIVER},
+    Role.OPS: frozenset(Act) - {Act.DELIVER, Act.BRING_ANSWERS},
     Role.WORKER: frozenset({Act.DELIVER}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A tenant, a role and the subject (client id, or ``local:<account>`` on the command line)."""
+    """A tenant, a role and the subject (client id, or ``local:<account>`` on the command line);
+    for a client of role insurer, the insurer whose claims it may speak of."""
 
     tenant_id: str
     role: Role
     subject: str
+    insurer: str | None = None
 
     def must_be_allowed(self, act: Act) -> None:
         """Raise NotAllowed unless this principal's role lists the act."""

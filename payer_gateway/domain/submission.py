@@ -62,6 +62,12 @@ def _edges() -> tuple[Edge, ...]:
         ((s.REJECTED, s.NEEDS_HUMAN), (s.SUPERSEDED,), "edited: a new claim takes its place"),
         ((s.ACCEPTED,), (s.SUPERSEDED,), "replaced or voided by a later claim that is accepted"),
         ((s.NEEDS_HUMAN,), (s.ACCEPTED,), "a person resolved it as booked, with evidence"),
+        (
+            (s.READY, s.RETRY_WAIT, s.REJECTED),
+            (s.IN_DOUBT,),
+            "it may be booked after all: restored from a backup; the insurer spoke of it",
+        ),
+        ((s.IN_DOUBT,), (s.ACCEPTED,), "the insurer's own answer came in"),
     )
     return tuple(
         Edge(source, target, when)

@@ -12,6 +12,7 @@ from payer_gateway.mapping.hostile import (
     as_object,
     bare_codes_of,
     codes_of,
+    instant_of,
     money_of,
     named,
     period_of,
@@ -115,6 +116,7 @@ def read_adjudication(
         authorization_period=period_of(response.get(amounts.period)),
         lines=(whole.result(), *(line.result() for line in lines)),
         payment=_payment(response, issues),
+        said_at=instant_of(response.get("created")),
     )
     return adjudication, issues
 

@@ -80,6 +80,12 @@ def period_of(value: object) -> Period | None:
     return None if start is None and end is None else Period(start, end)
 
 
+def instant_of(value: object) -> datetime | None:
+    """A dateTime to the second, with its offset; None for a bare day and anything else."""
+    moment = _moment(value)
+    return moment if isinstance(moment, datetime) else None
+
+
 def _moment(value: object) -> date | datetime | None:
     if not isinstance(value, str):
         return None

@@ -249,6 +249,19 @@ def add_claim(work: Work, values: dict[str, Any]) -> None:
     work.conn.execute(claim.insert().values(created_at=work.now, **values))
 
 
+def claims_made(work: Work, row: Row[Any], insurer_id: str, coverage_order: int, use: Use) -> int:
+    """How many claims of this use there are for one coverage of the consultation ``row``."""
+    return work.conn.execute(
+        select(func.count()).where(
+            claim.c.tenant_id == row.tenant_id,
+            claim.c.consultation_id == row.id,
+            claim.c.insurer_id == insurer_id,
+            claim.c.coverage_order == coverage_order,
+            claim.c.use == use.value,
+        )
+    ).scalar_one()
+
+
 def claim_by_id(work: Work, tenant_id: str, claim_id: str) -> Row[Any]:
     return work.conn.execute(
         select(claim).where(claim.c.tenant_id == tenant_id, claim.c.id == claim_id)

@@ -13,6 +13,8 @@ from payer_gateway.storage.database import Work
 from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.storage.tables import ledger, submission
 
+_DECIDED = func.coalesce(ledger.c.said_at, ledger.c.at)
+
 
 def acknowledged(
     work: Work, row: Row[Any], control_number: str | None, reply_body_id: str | None
@@ -28,7 +30,11 @@ def adjudicated(
     control_number: str | None,
     reply_body_id: str | None,
 ) -> None:
-    """The insurer's decision, a fact per line; line 0 is the claim as a whole."""
+    """The insurer's decision, a fact per line; line 0 is the claim as a whole. A time that the
+    insurer puts in the future is no time of a decision."""
+    said_at = adjudication.said_at
+    if said_at is not None and said_at > work.now:
+        said_at = None
     for result in adjudication.lines:
         currencies = {
             m.currency
@@ -49,7 +55,44 @@ def adjudicated(
             allowed_minor=_minor(result.allowed),
             payable_minor=_minor(result.payable),
             patient_minor=_minor(result.patient),
+            said_at=said_at,
         )
+
+
+def standing(work: Work, row: Row[Any]) -> Row[Any] | None:
+    """The decision that stands (line 0): the one the insurer dates last, else the last to come."""
+    return work.conn.execute(
+        select(ledger)
+        .where(
+            ledger.c.tenant_id == row.tenant_id,
+            ledger.c.submission_id == row.id,
+            ledger.c.kind == "adjudicated",
+            ledger.c.line == 0,
+        )
+        .order_by(_DECIDED.desc(), ledger.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def says_the_same(work: Work, fact: Row[Any], adjudication: Adjudication) -> bool:
+    """Whether the decision that ``fact`` is line 0 of says this, line by line."""
+    stored = work.conn.execute(
+        select(ledger).where(
+            ledger.c.tenant_id == fact.tenant_id,
+            ledger.c.submission_id == fact.submission_id,
+            ledger.c.kind == "adjudicated",
+            ledger.c.body_id.is_not_distinct_from(fact.body_id),
+        )
+    )
+    known = {
+        (f.line, f.billed_minor, f.allowed_minor, f.payable_minor, f.patient_minor) for f in stored
+    }
+    told = {
+        (r.line, *(_minor(m) for m in (r.billed, r.allowed, r.payable, r.patient)))
+        for r in adjudication.lines
+    }
+    whole = (fact.outcome, fact.approved) == (adjudication.outcome, adjudication.approved)
+    return whole and known == told
 
 
 def corrected(work: Work, row: Row[Any], reply_body_id: str | None) -> None:
@@ -70,12 +113,21 @@ def totals(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
 
     An adjudication that came twice in other words counts once: the last one stands.
     """
-    whole = (
-        select(func.max(ledger.c.seq).label("seq"), ledger.c.submission_id)
+    ranked = (
+        select(
+            ledger.c.seq,
+            ledger.c.submission_id,
+            func.row_number()
+            .over(
+                partition_by=ledger.c.submission_id,
+                order_by=(_DECIDED.desc(), ledger.c.seq.desc()),
+            )
+            .label("rank"),
+        )
         .where(ledger.c.tenant_id == tenant_id, ledger.c.kind == "adjudicated", ledger.c.line == 0)
-        .group_by(ledger.c.submission_id)
         .subquery()
     )
+    whole = select(ranked.c.seq, ranked.c.submission_id).where(ranked.c.rank == 1).subquery()
     # Not by state: a submission that was replaced was booked all the same.
     acknowledged_ids = select(ledger.c.submission_id).where(
         ledger.c.tenant_id == tenant_id, ledger.c.kind == "acknowledged"

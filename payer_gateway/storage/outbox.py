@@ -32,11 +32,11 @@ LEASE_EXPIRED = "lease expired"
 def put(work: Work, values: dict[str, Any], *, by: str, event: str, reason: str | None) -> None:
     """A new submission, ready at once. In the same transaction as its claim (rule L1)."""
     row = {
+        "idempotency_key": values["id"],
         **values,
         "state": State.READY.value,
         "next_at": work.now,
         "created_at": work.now,
-        "idempotency_key": values["id"],
     }
     work.conn.execute(submission.insert().values(**row))
     work.conn.execute(

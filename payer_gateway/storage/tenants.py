@@ -29,7 +29,9 @@ def blind_key(work: Work, tenant_id: str) -> bytes:
     return bytes(key.scalar_one())
 
 
-def add_client(work: Work, tenant_id: str, name: str, role: Role, by: str) -> str:
+def add_client(
+    work: Work, tenant_id: str, name: str, role: Role, by: str, insurer_id: str | None = None
+) -> str:
     """A new API client; the key is returned this once. 256 random bits need no slow hash."""
     key = "pgw_" + secrets.token_urlsafe(32)
     added = insert_if_absent(
@@ -43,6 +45,7 @@ def add_client(work: Work, tenant_id: str, name: str, role: Role, by: str) -> st
             "key_sha256": _hash(key),
             "created_at": work.now,
             "created_by": by,
+            "insurer_id": insurer_id,
         },
     )
     if not added:
@@ -53,11 +56,11 @@ def add_client(work: Work, tenant_id: str, name: str, role: Role, by: str) -> st
 def principal_of_key(work: Work, key: str) -> Principal | None:
     """Who holds this key; None for an unknown or revoked one. Subject: the client's id."""
     row = work.conn.execute(
-        select(client.c.tenant_id, client.c.role, client.c.id).where(
+        select(client.c.tenant_id, client.c.role, client.c.id, client.c.insurer_id).where(
             client.c.key_sha256 == _hash(key), client.c.revoked_at.is_(None)
         )
     ).one_or_none()
-    return Principal(row.tenant_id, Role(row.role), row.id) if row else None
+    return Principal(row.tenant_id, Role(row.role), row.id, row.insurer_id) if row else None
 
 
 def client_name(work: Work, principal: Principal) -> str:

@@ -8,7 +8,14 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from payer_gateway.domain.claim import Claim, PriorResult, Related, Relation, Use
+from payer_gateway.domain.claim import (
+    Claim,
+    PriorResult,
+    Related,
+    Relation,
+    Use,
+    claim_number,
+)
 from payer_gateway.domain.consultation import Consultation, Period
 from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import Fault, InvalidInput
@@ -16,9 +23,16 @@ from payer_gateway.domain.principal import Principal
 from payer_gateway.mapping import bundle, claim_json
 from payer_gateway.mapping.grammar import UNSUPPORTED
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import bodies, consultations, insurers_mode, outbox
+from payer_gateway.storage import (
+    bodies,
+    consultations,
+    insurers_mode,
+    outbox,
+    tenants,
+)
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
+from payer_gateway.workflow.doubting import put_in_doubt, why_asked_first
 from payer_gateway.workflow.judging import (
     Cover,
     first_service_day,
@@ -65,6 +79,7 @@ def put_claim(
 ) -> str:
     """Make the claim, its exact bytes and its submission; the submission's id.
 
+    The caller holds the consultation's row, so that each claim of it gets a number of its own.
     Raises InvalidInput for a service that the insurer has no code for, MappingError when its file
     does not cover the claim otherwise; nothing is stored then: the caller's transaction ends.
     """
@@ -77,7 +92,18 @@ def put_claim(
     period = carried.authorization_period or (own.period if own else None)
     claim = Claim(
         id=claim_id,
-        number=claim_id,
+        number=claim_number(
+            tenants.blind_key(work, tenant_id),
+            source=basis.consultation_row.source,
+            source_id=basis.consultation_row.source_id,
+            insurer=profile.name,
+            coverage_order=cover.coverage.order,
+            use=use,
+            nth=1
+            + consultations.claims_made(
+                work, basis.consultation_row, profile.name, cover.coverage.order, use
+            ),
+        ),
         use=use,
         coverage_order=cover.coverage.order,
         created_on=s.business_day(work.now, profile.zone),
@@ -127,6 +153,7 @@ def put_claim(
             "id": submission_id,
             "claim_id": claim_id,
             "claim_identifier": claim.identifier,
+            "idempotency_key": claim.number,
             "use": use.value,
             "lane_key": f"{basis.consultation_row.id}:{cover.coverage.order}",
             "follows_id": carried.follows_id,
@@ -148,6 +175,10 @@ def put_claim(
         event=event,
         reason=carried.reason,
     )
+    why = why_asked_first(work, tenant_id, profile.name, claim.identifier)
+    if why is not None:
+        row = outbox.get(work, tenant_id, submission_id)
+        put_in_doubt(s, work, row, profile, "asked first", principal.subject, reason=why)
     return submission_id
 
 

@@ -30,6 +30,7 @@ from payer_gateway.storage.database import Work
 from payer_gateway.storage.listings import Standing
 from payer_gateway.storage.picking import Leased
 from payer_gateway.workflow import recording
+from payer_gateway.workflow.following import NEVER
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import profile_of, sweep
 
@@ -188,7 +189,7 @@ def _cannot_ask(work: Work, leased: Leased) -> None:
     )
     if row.state == State.ACCEPTED.value:
         # Its decision comes in by itself; there is nothing to poll.
-        picking.free_lease(work, row, adjudication_due=work.now + timedelta(days=365))
+        picking.free_lease(work, row, adjudication_due=work.now + NEVER)
         return
     outbox.move(work, row, State.IN_DOUBT, "cannot be asked about", leased.worker)
     moved = outbox.get(work, row.tenant_id, row.id)
@@ -338,7 +339,8 @@ class Delivery:
 
     def _ask_once(self, asked: set[str]) -> bool:
         """Have adjudications that are still due fetched, each once; False when all were."""
-        addressed = list(self.services.addresses)
+        s = self.services
+        addressed = [i for i in s.addresses if s.shelf.profile(i).delivery.answer is not None]
         with self.services.database.write() as work:
             if picking.answers_due_now(work, addressed):
                 return True

@@ -3,12 +3,12 @@ what waited for it."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from payer_gateway.domain.answer import Reading
+from payer_gateway.domain.answer import Issue, Reading
 from payer_gateway.domain.claim import Relation, Use
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.mapping.profile import Profile
@@ -16,6 +16,9 @@ from payer_gateway.storage import causes, consultations, ledger, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow import waiting
 from payer_gateway.workflow.claiming import is_correction
+
+SLOWEST_POLL = timedelta(days=7)
+NEVER = timedelta(days=3650)
 
 
 def accepted(
@@ -36,7 +39,7 @@ def accepted(
         values["control_number"] = reading.control_number
     take_its_place(work, row, reply_body_id, by)
     if reading.adjudication is None:
-        values["adjudication_due"] = work.now + _poll(profile)
+        values["adjudication_due"] = first_poll(work.now, profile)
     else:
         values |= adjudicated(work, row, reading, reply_body_id)
     return values
@@ -62,12 +65,24 @@ def take_its_place(work: Work, row: Row[Any], reply_body_id: str | None, by: str
 def adjudicated(
     work: Work, row: Row[Any], reading: Reading, reply_body_id: str | None
 ) -> dict[str, Any]:
-    """The insurer's decision: into the ledger, and on to what waited for it."""
+    """The insurer's decision: into the ledger, and on to what waited for it.
+
+    The same decision in other words (fetched, and brought as well) is one fact. Two that
+    contradict each other are both kept; the one that the insurer dates later stands, and only
+    that one sets anything in motion.
+    """
     answer = reading.adjudication
     assert answer is not None  # noqa: S101 - callers pass a reading that has one
     control_number = reading.control_number or row.control_number
+    stands = ledger.standing(work, row)
+    if stands is not None and ledger.says_the_same(work, stands, answer):
+        return {"adjudication_due": None}
     ledger.adjudicated(work, row, answer, control_number, reply_body_id)
+    if stands is not None and (answer.said_at or work.now) < (stands.said_at or stands.at):
+        return {"adjudication_due": None}
     values: dict[str, Any] = {"adjudication_due": None, "adjudicated_at": work.now}
+    if stands is not None:
+        values["cause_id"] = None
     if answer.outcome == "error":
         # The insurer has it and says, late, that it cannot process it: accepted, and not good.
         # The cause makes a person see it; a replacement mends it.
@@ -77,7 +92,9 @@ def adjudicated(
             work, row.tenant_id, row.insurer_id, refused, None, issue
         )
     if row.use == Use.PREAUTHORIZATION.value:
-        waiting.authorization_answered(work, row, answer)
+        came_too_late = waiting.authorization_answered(work, row, answer)
+        if came_too_late:
+            values["cause_id"] = _too_late(work, row)
     else:
         waiting.primary_answered(work, row, answer, control_number)
     if control_number is not None:
@@ -85,5 +102,22 @@ def adjudicated(
     return values
 
 
-def _poll(profile: Profile) -> timedelta:
-    return timedelta(seconds=profile.delivery.adjudication_poll_s)
+def _too_late(work: Work, row: Row[Any]) -> str:
+    """A claim quotes this authorization already, and now it is denied: a person sees to it."""
+    issue = Issue("authorization-withdrawn", "", "denied after a claim was made on it")
+    return causes.record(work, row.tenant_id, row.insurer_id, OutcomeClass.REJECTED, None, issue)
+
+
+def first_poll(now: datetime, profile: Profile) -> datetime:
+    """When an answer that did not come along is asked for; for insurers that cannot be asked for
+    it: never, it comes in by itself."""
+    if profile.delivery.answer is None:
+        return now + NEVER
+    return now + timedelta(seconds=profile.delivery.adjudication_poll_s)
+
+
+def next_poll(now: datetime, accepted_at: datetime | None, profile: Profile) -> datetime:
+    """The profile's pace at first, then ever slower: a quarter of the time it has taken so far."""
+    pace = timedelta(seconds=profile.delivery.adjudication_poll_s)
+    waited = now - (accepted_at or now)
+    return now + max(pace, min(waited / 4, max(pace, SLOWEST_POLL)))

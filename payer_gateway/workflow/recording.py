@@ -154,9 +154,10 @@ def record_answer(
     if reading.adjudication is not None:
         values = following.adjudicated(work, row, reading, reply_body_id)
     else:
-        values = {
-            "adjudication_due": work.now + timedelta(seconds=profile.delivery.adjudication_poll_s)
-        }
+        due = following.next_poll(work.now, row.closed_at, profile)
+        if reading.retry_after_s is not None:
+            due = max(due, work.now + timedelta(seconds=min(reading.retry_after_s, _DAY_S)))
+        values = {"adjudication_due": due}
     picking.free_lease(work, row, **values)
 
 

@@ -3,7 +3,8 @@ send again what the insurer might have booked already."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeGuard
 
 from sqlalchemy import Row
 
@@ -11,13 +12,16 @@ from payer_gateway.domain.claim import WaitsFor
 from payer_gateway.domain.errors import Conflict, Fault, InvalidInput, MappingError
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.reasons import Code, Reason, Verdict
-from payer_gateway.domain.submission import NEXT, OutcomeClass, State
+from payer_gateway.domain.submission import NEXT, WAITS_FOR_PERSON, OutcomeClass, State
 from payer_gateway.mapping import decision_json
+from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow import following, summary, waiting
 from payer_gateway.workflow.claiming import is_correction, retry_budget
+from payer_gateway.workflow.doubting import put_in_doubt
 from payer_gateway.workflow.services import Services
+from payer_gateway.workflow.sweeping import profile_of
 
 # After one of these nobody knows whether the insurer booked the claim (rule L7: evidence first).
 _UNKNOWN = frozenset(
@@ -42,12 +46,18 @@ def replay_one(
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if State(row.state) not in (State.REJECTED, State.NEEDS_HUMAN):
             raise Conflict(f"submission {row.id} is {row.state}: {_HINT[State(row.state)]}")
-        must_be_known(row)
         _must_still_correct(work, row)
+        profile = profile_of(s, row)
+        if is_unknown(row) and row.state == State.REJECTED.value and _can_be_asked(profile):
+            # Known once, forgotten by a restore: the insurer can tell.
+            put_in_doubt(s, work, row, profile, "replay", principal.subject, reason=reason)
+            return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
+        must_be_known(row)
         values: dict[str, Any] = {"trigger": "manual", **_fresh_start(s, work, row)}
         if row.last_class == OutcomeClass.REJECTED.value and _wants_new_key(s, row):
             # An insurer that remembers keys would hand back the stored rejection.
-            values["idempotency_key"] = f"{row.id}-{row.attempts + 1}"
+            number = row.claim_identifier.partition("|")[2]
+            values["idempotency_key"] = f"{number}-{row.attempts + 1}"
         outbox.move(work, row, State.READY, "replay", principal.subject, reason=reason, **values)
         return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
 
@@ -60,9 +70,11 @@ def resolve(
     must_say(evidence, "evidence")
     with s.database.write() as work:
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
+        by = principal.subject
+        if State(row.state) is State.REJECTED and is_unknown(row):
+            row = _as_unknown(work, row, by)
         if State(row.state) is not State.NEEDS_HUMAN:
             raise Conflict(f"submission {row.id} is {row.state}: only needs_human is resolved")
-        by = principal.subject
         if booked:
             ledger.acknowledged(work, row, row.control_number, None)
             following.take_its_place(work, row, None, by)
@@ -74,7 +86,7 @@ def resolve(
                 by,
                 reason=evidence,
                 cause_id=None,
-                adjudication_due=work.now,
+                adjudication_due=_answer_due(s, work, row),
             )
         else:
             outbox.move(
@@ -92,6 +104,15 @@ def resolve(
         return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
 
 
+def _as_unknown(work: Work, row: Row[Any], by: str) -> Row[Any]:
+    """Rejected once, forgotten by a restore: it is resolved as what nobody knows."""
+    event = "restored from a backup"
+    outbox.move(work, row, State.IN_DOUBT, event, by, next_at=work.now)
+    moved = outbox.get(work, row.tenant_id, row.id)
+    outbox.move(work, moved, State.NEEDS_HUMAN, event, by)
+    return outbox.get(work, row.tenant_id, row.id)
+
+
 def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -> dict[str, Any]:
     """Take back a submission before anything was booked; what waited for it is closed."""
     principal.must_be_allowed(Act.REPAIR_SUBMISSION)
@@ -100,8 +121,7 @@ def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if State.CANCELLED not in NEXT[State(row.state)]:
             raise Conflict(f"submission {row.id} is {row.state}: {_HINT[State(row.state)]}")
-        if State(row.state) is State.NEEDS_HUMAN:
-            must_be_known(row)
+        must_be_known(row)
         outbox.move(work, row, State.CANCELLED, "cancelled", principal.subject, reason=reason)
         waiting.cancelled(work, row)
         return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
@@ -197,9 +217,26 @@ def _must_still_correct(work: Work, row: Row[Any]) -> None:
         )
 
 
+def _answer_due(s: Services, work: Work, row: Row[Any]) -> datetime:
+    """Fetched at once where it can be; else it comes in by itself."""
+    profile = profile_of(s, row)
+    if profile is None or profile.delivery.answer is None:
+        return work.now + following.NEVER
+    return work.now
+
+
+def is_unknown(row: Row[Any]) -> bool:
+    """Whether it waits for a person and nobody knows whether the insurer booked it."""
+    return row.last_class in _UNKNOWN and State(row.state) in WAITS_FOR_PERSON
+
+
+def _can_be_asked(profile: Profile | None) -> TypeGuard[Profile]:
+    return profile is not None and profile.delivery.inquire is not None
+
+
 def must_be_known(row: Row[Any]) -> None:
     """Raise Conflict while it is unknown whether the insurer booked it (rule L7)."""
-    if row.last_class in _UNKNOWN and State(row.state) is State.NEEDS_HUMAN:
+    if is_unknown(row):
         raise Conflict(
             f"nobody knows whether the insurer booked submission {row.id}; find out, then"
             f" `payer-gateway submission resolve {row.id} --booked|--not-booked --evidence …`"

@@ -29,6 +29,8 @@ from payer_gateway.workflow.judging import Cover, covers_of, last_service_day
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.summary import stored_decision
 
+_DENIED = "the insurer denied the prior authorization"
+
 
 def _open(work: Work, row: Row[Any]) -> Iterator[Row[Any]]:
     """Open planned claims of the consultation that this submission belongs to."""
@@ -37,10 +39,20 @@ def _open(work: Work, row: Row[Any]) -> Iterator[Row[Any]]:
             yield planned
 
 
-def authorization_answered(work: Work, row: Row[Any], answer: Adjudication) -> None:
-    """Approved: its number goes on the planned claim. Denied: that claim is closed."""
-    for planned in _open(work, row):
+def authorization_answered(work: Work, row: Row[Any], answer: Adjudication) -> bool:
+    """Approved: its number goes on the planned claim. Denied: that claim is closed; approved
+    after that: it is open again. True when it was refused and a claim quotes it already."""
+    is_approved = answer.approved and answer.authorization_number is not None
+    for planned in consultations.planned(work, row.tenant_id, row.consultation_id):
         if planned.follows_id != row.id:
+            continue
+        if planned.state == "done" and not is_approved:
+            return True
+        if planned.state == "closed" and planned.closed_cause == _DENIED and is_approved:
+            consultations.change_planned(
+                work, planned, state="open", closed_cause=None, closed_at=None
+            )
+        elif planned.state != "open":
             continue
         if answer.outcome == "error":
             _ask_a_person(work, planned, "the insurer could not process the prior authorization")
@@ -51,9 +63,9 @@ def authorization_answered(work: Work, row: Row[Any], answer: Adjudication) -> N
             )
             _give(work, planned, carried)
         else:
-            cause = "the insurer denied the prior authorization"
-            consultations.change_planned(work, planned, state="closed", closed_cause=cause)
-            no_primary_result(work, row, planned.coverage_order, cause)
+            consultations.change_planned(work, planned, state="closed", closed_cause=_DENIED)
+            no_primary_result(work, row, planned.coverage_order, _DENIED)
+    return False
 
 
 def authorization_corrected(
@@ -116,7 +128,8 @@ def primary_answered(
     behind = [
         planned
         for planned in _open(work, row)
-        if planned.waits_for == WaitsFor.PRIMARY.value
+        # Given a result before, and waiting for its day only: it gets the one that stands now.
+        if (planned.waits_for == WaitsFor.PRIMARY.value or _carries_result(planned))
         and planned.coverage_order > claim_row.coverage_order
     ]
     if not behind:
@@ -130,6 +143,11 @@ def primary_answered(
         control_number=control_number,
     )
     _give(work, following, claim_json.encode_carried(authorization=None, prior=prior))
+
+
+def _carries_result(planned: Row[Any]) -> bool:
+    is_given = planned.carries_body_id is not None and planned.follows_id is None
+    return planned.waits_for == WaitsFor.SERVICE_DAY.value and is_given
 
 
 def no_primary_result(work: Work, row: Row[Any], order: int, cause: str) -> None:
@@ -181,16 +199,20 @@ def promote_planned(s: Services, worker: str) -> int:
     """Turn every planned claim whose time has come into a claim and submission; how many."""
     with s.database.read() as work:
         due = [
-            (p.tenant_id, p.id)
+            (p.tenant_id, p.consultation_id, p.id)
             for p in consultations.open_planned(work, waits_for=WaitsFor.SERVICE_DAY)
         ]
-    return sum(_promote(s, worker, tenant_id, planned_id) for tenant_id, planned_id in due)
+    return sum(_promote(s, worker, *each) for each in due)
 
 
-def _promote(s: Services, worker: str, tenant_id: str, planned_id: str) -> int:
+def _promote(
+    s: Services, worker: str, tenant_id: str, consultation_id: str, planned_id: str
+) -> int:
     principal = Principal(tenant_id, Role.WORKER, worker)
     try:
         with s.database.write() as work:
+            # The consultation first, as corrections take it: two claims of it get two numbers.
+            consultations.get(work, tenant_id, consultation_id, lock=True)
             planned = consultations.lock_planned(work, tenant_id, planned_id)
             if planned is None or planned.waits_for != WaitsFor.SERVICE_DAY.value:
                 return 0

@@ -20,12 +20,12 @@ from payer_gateway.domain.submission import (
 
 # As docs and the operators' table have it: from → to, typed by hand.
 AGREED = """
-ready → sending, needs_human, cancelled
+ready → sending, needs_human, cancelled, in_doubt
 sending → accepted, rejected, retry_wait, ready, in_doubt, needs_human
-retry_wait → ready, needs_human, cancelled
-in_doubt → inquiring, needs_human
+retry_wait → ready, needs_human, cancelled, in_doubt
+in_doubt → inquiring, needs_human, accepted
 inquiring → accepted, ready, in_doubt
-rejected → ready, cancelled, superseded
+rejected → ready, cancelled, superseded, in_doubt
 needs_human → ready, accepted, cancelled, superseded
 accepted → superseded
 cancelled →

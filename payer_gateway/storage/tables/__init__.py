@@ -1,4 +1,5 @@
-"""Every table: ``intake`` holds what comes in and is decided, ``delivery`` what goes out."""
+"""Every table: ``intake`` holds what comes in and is decided, ``delivery`` what goes out,
+``operations`` what it takes to run it."""
 
 from payer_gateway.storage.tables.delivery import (
     attempt,
@@ -21,6 +22,13 @@ from payer_gateway.storage.tables.intake import (
     planned_claim,
     tenant,
 )
+from payer_gateway.storage.tables.operations import (
+    move_tally,
+    move_tally_mark,
+    notification,
+    restore,
+    worker,
+)
 
 __all__ = [
     "attempt",
@@ -35,9 +43,14 @@ __all__ = [
     "insurer",
     "ledger",
     "metadata",
+    "move_tally",
+    "move_tally_mark",
+    "notification",
     "planned_claim",
+    "restore",
     "submission",
     "submission_edge",
     "tenant",
     "transition",
+    "worker",
 ]

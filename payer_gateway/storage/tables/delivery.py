@@ -235,6 +235,7 @@ ledger = Table(
     Column("patient_minor", BigInteger),
     Column("control_number", Name),
     Column("body_id", Id),  # the insurer's own words
+    Column("said_at", Instant),  # when the insurer says that it decided; none: ``at``
     ForeignKeyConstraint(
         ["tenant_id", "insurer_id", "submission_id"],
         ["submission.tenant_id", "submission.insurer_id", "submission.id"],

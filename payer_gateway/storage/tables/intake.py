@@ -54,6 +54,7 @@ client = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", Name, nullable=False),
     Column("revoked_at", Instant),
+    Column("insurer_id", Name),  # whose late answers this client may bring
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
     UniqueConstraint("tenant_id", "name"),
