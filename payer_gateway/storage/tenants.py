@@ -63,15 +63,5 @@ def principal_of_key(work: Work, key: str) -> Principal | None:
     return Principal(row.tenant_id, Role(row.role), row.id, row.insurer_id) if row else None
 
 
-def client_name(work: Work, principal: Principal) -> str:
-    """Under which a client was added; "" for one that is no API client (the command line)."""
-    name = work.conn.execute(
-        select(client.c.name).where(
-            client.c.tenant_id == principal.tenant_id, client.c.id == principal.subject
-        )
-    ).scalar_one_or_none()
-    return name or ""
-
-
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -23,7 +23,6 @@ from payer_gateway.mapping.eligibility_people import Policy
 from payer_gateway.mapping.eligibility_request import Ask, read_request
 from payer_gateway.mapping.eligibility_response import CoverAnswer, response_of
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import tenants
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow.judging import keys_of, opinions_used
 from payer_gateway.workflow.services import Services
@@ -46,7 +45,7 @@ def submit(s: Services, principal: Principal, document: object) -> dict[str, Any
     ask = read_request(document)
     covers = _covers(s, ask)
     with s.database.read() as work:
-        _only_its_own(s, work, principal, covers)
+        _only_its_own(principal, covers)
         answers = [_answer(s, work, principal.tenant_id, ask, cover) for cover in covers]
         now = work.now
     not_ours = [
@@ -58,19 +57,16 @@ def submit(s: Services, principal: Principal, document: object) -> dict[str, Any
     return response_of(ask, answers, not_ours, now)
 
 
-def _only_its_own(s: Services, work: Work, principal: Principal, covers: Iterable[Cover]) -> None:
-    """An insurer's key bears the insurer's name, and asks about its own coverages alone."""
+def _only_its_own(principal: Principal, covers: Iterable[Cover]) -> None:
+    """An insurer's key is bound to one insurer, and asks about its coverages alone."""
     if principal.role is not Role.INSURER:
         return
-    name = tenants.client_name(work, principal)
-    try:
-        own = s.shelf.find(name)
-    except MappingError:
+    if principal.insurer is None:
         raise NotAllowed(
             "this key belongs to no insurer that is known here; ask the operator for one that is"
             " added under the insurer's name"
-        ) from None
-    if any(cover.profile.name != own for cover in covers):
+        )
+    if any(cover.profile.name != principal.insurer for cover in covers):
         raise NotAllowed("an insurer may ask about its own coverages only")
 
 
