@@ -31,7 +31,7 @@ def structure_problems(resource: Mapping[str, Any]) -> list[str]:
         return [f"{kind!r} is no resource of FHIR R4"]
     try:
         model.model_validate(dict(resource))
-    except ValueError as error:
+    except (ValueError, AttributeError, TypeError) as error:  # its validators trust the type
         details = getattr(error, "errors", None)
         if details is None:
             return [f"{kind}: {type(error).__name__}"]
