@@ -87,9 +87,13 @@ def test_cover_begins_and_ends_at_midnight_of_the_plans_zone(
 
 @pytest.mark.parametrize(
     ("instant", "expected"),
-    [("2026-03-12T15:59:59Z", COVERED), ("2026-03-12T16:00:00Z", ["COVERAGE_TERMINATED"])],
+    [
+        ("2026-03-12T15:59:59Z", COVERED),
+        ("2026-03-12T16:00:00Z", COVERED),
+        ("2026-03-12T16:00:01Z", ["COVERAGE_TERMINATED"]),
+    ],
 )
-def test_an_instant_ends_cover_at_that_instant(instant: str, expected: list[str]) -> None:
+def test_an_instant_that_ends_cover_is_its_last_one(instant: str, expected: list[str]) -> None:
     period = {"period": {"end": "2026-03-12T12:00:00-04:00"}}
 
     assert reasons(coverage=period, request={"service": instant}) == expected
