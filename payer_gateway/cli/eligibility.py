@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payer_gateway.cli.batch import batch
 from payer_gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,3 +117,6 @@ def _inputs(inputs: object) -> str:
     from payer_gateway.mapping.decision_json import plain
 
     return canonical_json(plain(inputs)).decode()
+
+
+eligibility.add_command(batch)

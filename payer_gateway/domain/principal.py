@@ -20,6 +20,7 @@ class Act(StrEnum):
     SUBMIT_CONSULTATION = "submit a consultation"
     CHECK_ELIGIBILITY = "check eligibility"
     ASK_COVERAGE = "ask whether a coverage pays"
+    DECIDE_ROSTER = "decide a whole roster"
     READ_CONSULTATION = "read a consultation"
     CORRECT_CLAIM = "correct a claim"
     READ_SUBMISSION = "read submissions"
@@ -46,7 +47,7 @@ ALLOWED: dict[Role, frozenset[Act]] = {
         }
     ),
     # Of its own coverages and claims; which those are, the step asks.
-    Role.INSURER: frozenset({Act.ASK_COVERAGE, Act.BRING_ANSWERS}),
+    Role.INSURER: frozenset({Act.DECIDE_ROSTER, Act.ASK_COVERAGE, Act.BRING_ANSWERS}),
     Role.EMPLOYER: frozenset(),
     Role.OPS: frozenset(Act) - {Act.DELIVER, Act.BRING_ANSWERS},
     Role.WORKER: frozenset({Act.DELIVER}),

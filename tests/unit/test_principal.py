@@ -11,13 +11,14 @@ MAY = {
     Role.PROVIDER: {
         Act.SUBMIT_CONSULTATION,
         Act.CHECK_ELIGIBILITY,
+        Act.ASK_COVERAGE,
         Act.READ_CONSULTATION,
         Act.CORRECT_CLAIM,
         Act.READ_SUBMISSION,
     },
-    Role.INSURER: set(),
+    Role.INSURER: {Act.DECIDE_ROSTER, Act.ASK_COVERAGE, Act.BRING_ANSWERS},
     Role.EMPLOYER: set(),
-    Role.OPS: set(Act) - {Act.DELIVER},
+    Role.OPS: set(Act) - {Act.DELIVER, Act.BRING_ANSWERS},
     Role.WORKER: {Act.DELIVER},
 }
 

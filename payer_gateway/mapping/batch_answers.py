@@ -1,0 +1,171 @@
+"""The answers of a night's run as a file: one row per member and benefit (``docs/batch.md``).
+
+Equal answers are written once and then repeated by the columnar engine. A file appears under its
+name when it is whole; until then it has another one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from payer_gateway.domain.eligibility import Decision
+from payer_gateway.domain.plan import Plan
+from payer_gateway.domain.roster import Membership
+from payer_gateway.mapping.roster_blocks import LineFault
+
+Cell = str | int | bool | date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    kind: type[pl.DataType]
+    meaning: str
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("member_id", pl.String, "as the roster writes it"),
+    Column("insurer", pl.String, "as the roster writes it"),
+    Column("plan", pl.String, "the plan's name"),
+    Column("plan_version", pl.Int32, "the version of the plan's file that was applied"),
+    Column("benefit", pl.String, "the benefit that was asked about"),
+    Column("decision", pl.String, "ELIGIBLE, CONDITIONAL, PENDED, NOT_ELIGIBLE or INVALID"),
+    Column("reasons", pl.String, "reason codes in order, separated by spaces"),
+    Column("auth_required", pl.Boolean, "whether an authorization is asked for first"),
+    Column("allowed", pl.String, "the price that was asked about, as a decimal"),
+    Column("member_pays", pl.String, "the member's share of it; an estimate"),
+    Column("plan_pays", pl.String, "the plan's share; both together are what is allowed"),
+    Column("currency", pl.String, "ISO 4217, of every amount of the row"),
+    Column("remaining_second", pl.Int32, "second opinions left; empty: no limit"),
+    Column("remaining_third", pl.Int32, "third opinions left; empty: no limit"),
+    Column("remaining_amount", pl.String, "what is left of an allowance in money; empty: none"),
+    Column("eligible_from", pl.Date, "first day covered, where that is still to come"),
+    Column("bill_first", pl.String, "the insurer that is billed before this one"),
+    Column("notes", pl.String, "codes of what else is to be known, separated by spaces"),
+    Column("service_type", pl.String, "X12 service type"),
+    Column("modifier_hint", pl.String, "HCPCS modifier for the claim"),
+    Column("carc", pl.String, "X12 claim adjustment reason of the first reason that has one"),
+    Column("eb01", pl.String, "X12 271 EB01 of the first reason that has one"),
+    Column("aaa", pl.String, "X12 271 AAA03 of the first reason that has one"),
+    Column("valid_until", pl.Date, "last day that the answer holds for"),
+)
+FAULT_COLUMNS = ("line", "column", "value", "cure")
+
+
+def cells_of(member: Membership, plan: Plan, benefit: str, decision: Decision) -> tuple[Cell, ...]:
+    """The cells of an answer, without the member's own number."""
+    cost, left = decision.cost, decision.remaining_amount
+    return (
+        member.insurer,
+        plan.name,
+        plan.version,
+        benefit,
+        decision.verdict.value,
+        " ".join(reason.code.value for reason in decision.reasons),
+        decision.auth_required,
+        None if cost is None else str(cost.allowed.amount),
+        None if cost is None else str(cost.member.amount),
+        None if cost is None else str(cost.plan.amount),
+        plan.currency,
+        decision.remaining.get(2),
+        decision.remaining.get(3),
+        None if left is None else str(left.amount),
+        decision.eligible_from,
+        decision.bill_first,
+        " ".join(decision.notes),
+        decision.service_type,
+        decision.modifier_hint,
+        *(decision.number(name) for name in ("carc", "eb01", "aaa")),
+        decision.valid_until,
+    )
+
+
+def write(path: Path, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+    """``members``: member_id, and the first and count of its rows in ``answers``."""
+    with _whole(path) as temporary:
+        if path.suffix.lower() == ".parquet":
+            _write_parquet(temporary, members, answers)
+        else:
+            with temporary.open("wb") as file:
+                write_csv(file, members, answers)
+
+
+def write_csv(file: IO[bytes], members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+    """What all answers have in common is put into CSV once for each of them, not once a row."""
+    file.write((",".join(column.name for column in COLUMNS) + "\n").encode())
+    texts = pl.Series(_lines(answers), dtype=pl.String)
+    name = pl.col("member_id")
+    needs_care = name.str.contains('[",\r\n]|^[-=+@\t\r]')
+    if members.select(needs_care.any()).item():
+        careful = name.map_elements(_cell, return_dtype=pl.String)
+        members = members.with_columns(pl.when(needs_care).then(careful).otherwise(name))
+    for part in members.iter_slices(250_000):
+        rows = _exploded(part)
+        answer = texts.gather(rows["answer"])
+        pl.DataFrame([rows["member_id"], answer.alias("answer")]).write_csv(
+            file, include_header=False, quote_style="never"
+        )
+
+
+def _write_parquet(path: Path, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+    schema = {column.name: column.kind for column in COLUMNS[1:]}
+    table = pl.DataFrame(answers, schema=schema, orient="row")
+    rows = _exploded(members)
+    # As categories: a text that many rows share is held once.
+    table = table.select(pl.col(pl.String).cast(pl.Categorical), pl.exclude(pl.String))
+    told = table[rows["answer"]].with_columns(rows["member_id"])
+    told.select(column.name for column in COLUMNS).write_parquet(path)
+
+
+def _exploded(members: pl.DataFrame) -> pl.DataFrame:
+    """One row per answer: member_id, answer."""
+    ranges = pl.int_ranges(pl.col("first"), pl.col("first") + pl.col("count"), dtype=pl.UInt32)
+    return members.select("member_id", ranges.alias("answer")).explode("answer")
+
+
+def _lines(answers: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
+    for answer in answers:
+        yield ",".join(map(_cell, answer))
+
+
+def _cell(value: Cell) -> str:
+    """As CSV writes it. A text that a spreadsheet would take for a formula gets an apostrophe in
+    front of it (OWASP, CSV injection)."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        text = "'" + text
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def write_faults(path: Path, faults: Iterable[LineFault]) -> None:
+    with _whole(path) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(",".join(FAULT_COLUMNS) + "\n")
+            for each in faults:
+                cells: tuple[Cell, ...] = (each.line, each.column, each.value, each.cure)
+                file.write(",".join(map(_cell, cells)) + "\n")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A name to write to; what is written there takes the place of ``path`` once it is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
