@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from payer_gateway.domain.consultation import OPINION_SERVICE
@@ -260,7 +261,6 @@ def _coverage(n: int, coverage: Json) -> list[Json]:
 
 def encoded(document: Any) -> bytes:
     """JSON bytes; what is a Number stands there as the number that it is."""
-    import json
 
     def plain(value: Any) -> str:
         if isinstance(value, Number):
@@ -272,3 +272,30 @@ def encoded(document: Any) -> bytes:
         return json.dumps(value)
 
     return plain(document).encode()
+
+
+def resource(bundle: Json, kind: str) -> Json:
+    found: Json = next(
+        e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == kind
+    )
+    return found
+
+
+def request_of(bundle: Json) -> Json:
+    return resource(bundle, "CoverageEligibilityRequest")
+
+
+def alone(bundle: Json) -> Json:
+    """The same, as one resource that contains the others."""
+    request = request_of(bundle)
+    others = [e["resource"] for e in bundle["entry"] if e["resource"] is not request]
+    text = encoded({**request, "contained": others}).decode()
+    for other in others:
+        kind, name = other["resourceType"], other["id"]
+        text = text.replace(f'"reference":"{kind}/{name}"', f'"reference":"#{kind}-{name}"')
+        text = text.replace(
+            f'"resourceType":"{kind}","id":"{name}"',
+            f'"resourceType":"{kind}","id":"{kind}-{name}"',
+        )
+    loaded: Json = json.loads(text)
+    return loaded

@@ -72,14 +72,12 @@ def item_of(ask: Ask, cover: Cover, answer: ItemAnswer) -> JsonObject:
     first = matter.lines[0]
     told: JsonObject = {
         "extension": _extensions(decision, matter),
-        "category": _category(decision.service_type, matter.opinion_number, first),
+        **_subject(decision.service_type, matter.opinion_number, first),
         "network": _coding("benefit-network", answer.network),
         "unit": _coding("benefit-unit", "individual"),
         "term": _coding("benefit-term", _term(answer.allowances)),
         "description": _description(ask, cover, matter, decision),
     }
-    if first.element.has("productOrService"):
-        told["productOrService"] = _kept(first.element.value["productOrService"])
     modifiers = list(dict.fromkeys(m for line in matter.lines for m in line.modifiers))
     hint = decision.modifier_hint
     told_modifiers = [
@@ -136,11 +134,8 @@ def _plan_item(ask: Ask, cover: Cover, answer: ItemAnswer) -> JsonObject:
 
 def unanswered(line: Line) -> tuple[JsonObject, JsonObject]:
     """An item that is about no second opinion: named back, and the error that says so."""
-    asked = {
-        name: _kept(line.element.value[name])
-        for name in ("category", "productOrService")
-        if line.element.has(name)
-    }
+    name = "category" if line.element.has("category") else "productOrService"
+    asked = {name: _kept(line.element.value.get(name))}
     text = (
         f"{line.element.path} is not about a second opinion, which is all that is answered here;"
         f" ask with category {SERVICE_TYPE}|3, 20 or 21, or ask the insurer"
@@ -184,6 +179,7 @@ def _extensions(decision: Decision, matter: Matter) -> list[JsonObject]:
     told: list[JsonObject] = [
         {"url": f"{EXTENSION}/eligibility-decision", "valueCode": decision.verdict.value},
         *reason_extensions(decision.reasons),
+        *_other_subject(decision.service_type, matter.opinion_number, matter.lines[0]),
     ]
     if decision.cost is not None:
         cost = decision.cost
@@ -207,6 +203,27 @@ def _extensions(decision: Decision, matter: Matter) -> list[JsonObject]:
         told.append({"url": f"{EXTENSION}/diagnosis-as-judged", "valueCoding": coding})
     told += [{"url": f"{EXTENSION}/note", "valueString": note} for note in decision.notes]
     return told
+
+
+def _subject(service_type: str, number: int, line: Line) -> JsonObject:
+    """What is answered about: FHIR wants a category or a service, never both (ces-1). A line that
+    named its service alone is answered by it; our category is in an extension then, and the other
+    way round."""
+    category = _category(service_type, number, line)
+    service = _kept(line.element.value.get("productOrService"))
+    if not service or line.element.has("category"):
+        return {"category": category}
+    return {"productOrService": service}
+
+
+def _other_subject(service_type: str, number: int, line: Line) -> list[JsonObject]:
+    service = _kept(line.element.value.get("productOrService"))
+    if not service:
+        return []
+    if line.element.has("category"):
+        return [{"url": f"{EXTENSION}/asked-service", "valueCodeableConcept": service}]
+    category = _category(service_type, number, line)
+    return [{"url": f"{EXTENSION}/service-type", "valueCodeableConcept": category}]
 
 
 def _category(service_type: str, number: int, line: Line) -> JsonObject:

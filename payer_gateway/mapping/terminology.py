@@ -100,17 +100,15 @@ def _targets(numbers: tuple[str, ...]) -> list[JsonObject]:
 
 def searchset(address: str, found: list[JsonObject]) -> JsonObject:
     """``address``: of the search, without its query when there was none."""
-    return {
+    bundle: JsonObject = {
         "resourceType": "Bundle",
         "type": "searchset",
         "total": len(found),
         "link": [{"relation": "self", "url": address}],
-        "entry": [
-            {
-                "fullUrl": each["url"],
-                "resource": each,
-                "search": {"mode": "match"},
-            }
-            for each in found
-        ],
     }
+    if found:  # FHIR has no empty lists
+        bundle["entry"] = [
+            {"fullUrl": each["url"], "resource": each, "search": {"mode": "match"}}
+            for each in found
+        ]
+    return bundle

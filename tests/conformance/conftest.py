@@ -10,8 +10,8 @@ import pytest
 from builders import INSURERS, ROOT
 from emitted import EVERY, Emitted
 
-# The outsider's bench is shared with the contract tests.
-sys.path.append(str(Path(__file__).parents[1] / "contract"))
+# The outsider's bench is shared with the contract tests, the web surface with its own.
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("contract", "web")]
 
 from gateway_process import Gateway, addresses, sandbox
 from recording_line import recording

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fhir_requests import EXTENSION, asked_about, concept, encoded
+from fhir_requests import EXTENSION, alone, asked_about, concept, encoded, request_of
 from web_surface import CONSULTATIONS, ROOT, V1, Surface, consultation, outcome
 from werkzeug.test import TestResponse
 
@@ -37,17 +37,6 @@ def answered(answer: TestResponse) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)
     assert told["resourceType"] == "CoverageEligibilityResponse"
     return told
-
-
-def resource(bundle: dict[str, Any], kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(
-        e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == kind
-    )
-    return found
-
-
-def request_of(bundle: dict[str, Any]) -> dict[str, Any]:
-    return resource(bundle, "CoverageEligibilityRequest")
 
 
 def extensions(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -222,22 +211,6 @@ def test_an_input_that_cannot_be_judged_is_an_error_with_our_code(surface: Surfa
 
 
 # -- forms of asking ------------------------------------------------------------------------------
-
-
-def alone(bundle: dict[str, Any]) -> dict[str, Any]:
-    """The same, as one resource that contains the others."""
-    request = request_of(bundle)
-    others = [e["resource"] for e in bundle["entry"] if e["resource"] is not request]
-    text = encoded({**request, "contained": others}).decode()
-    for other in others:
-        kind, name = other["resourceType"], other["id"]
-        text = text.replace(f'"reference":"{kind}/{name}"', f'"reference":"#{kind}-{name}"')
-        text = text.replace(
-            f'"resourceType":"{kind}","id":"{name}"',
-            f'"resourceType":"{kind}","id":"{kind}-{name}"',
-        )
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 def test_alone_in_a_bundle_and_in_parameters_it_is_the_same_question(surface: Surface) -> None:
