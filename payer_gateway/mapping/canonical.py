@@ -7,6 +7,7 @@ every decimal with exactly its digits. Two documents are the same content when t
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -16,6 +17,7 @@ from payer_gateway.domain.errors import Fault, InvalidInput
 
 # No amount, size or id needs more; written out in full, 1e999999999 would fill the memory.
 MAX_DIGITS = 400
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -94,33 +96,60 @@ class _Doubled(dict[str, object]):
         self.keys_twice = sorted(key for key, n in counts.items() if n > 1)
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    return made if len(made) == len(pairs) else _Doubled(pairs)
+class _Reading:
+    """What the parser meets. ``is_odd``: something stands there that has to be looked for."""
 
+    __slots__ = ("is_odd",)
 
-def _integer(text: str) -> object:
-    if len(text) > MAX_DIGITS:
-        return _Refused(text, f"write a number of at most {MAX_DIGITS} digits")
-    return int(text)
+    def __init__(self) -> None:
+        self.is_odd = False
 
-
-def _decimal(text: str) -> object:
-    cure = f"write a number of at most {MAX_DIGITS} digits, without an exponent"
-    if len(text) > MAX_DIGITS:
+    def refused(self, text: str, cure: str) -> _Refused:
+        self.is_odd = True
         return _Refused(text, cure)
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return _Refused(text, cure)
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(exponent) > MAX_DIGITS:
-        return _Refused(text, cure)
-    return number
+
+    def members(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(pairs)
+        if len(made) == len(pairs):
+            return made
+        self.is_odd = True
+        return _Doubled(pairs)
+
+    def integer(self, text: str) -> object:
+        if len(text) > MAX_DIGITS:
+            return self.refused(text, f"write a number of at most {MAX_DIGITS} digits")
+        return int(text)
+
+    def decimal(self, text: str) -> object:
+        cure = f"write a number of at most {MAX_DIGITS} digits, without an exponent"
+        if len(text) > MAX_DIGITS:
+            return self.refused(text, cure)
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            return self.refused(text, cure)
+        exponent = number.as_tuple().exponent
+        if not isinstance(exponent, int) or abs(exponent) > MAX_DIGITS:
+            return self.refused(text, cure)
+        return number
+
+    def constant(self, text: str) -> object:
+        return self.refused(text, f"write a number; {text} is not one in JSON")
 
 
-def _constant(text: str) -> object:
-    return _Refused(text, f"write a number; {text} is not one in JSON")
+def _is_deeper(value: object, depth: int) -> bool:
+    """Level by level: far faster than walking to every leaf."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(depth):
+        if not level:
+            return False
+        level = [
+            below
+            for each in level
+            for below in (each.values() if isinstance(each, dict) else each)
+            if isinstance(below, dict | list)
+        ]
+    return bool(level)
 
 
 def parse_json(body: bytes, *, max_depth: int = 50) -> object:
@@ -140,13 +169,14 @@ def parse_json(body: bytes, *, max_depth: int = 50) -> object:
         cure = f"send UTF-8; the byte at offset {error.start} is not"
         raise _invalid("$", f"0x{body[error.start]:02x}", cure) from None
     too_deep = f"nest objects and lists at most {max_depth} deep"
+    reading = _Reading()
     try:
         value: object = json.loads(
             text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_decimal,
-            parse_constant=_constant,
+            object_pairs_hook=reading.members,
+            parse_int=reading.integer,
+            parse_float=reading.decimal,
+            parse_constant=reading.constant,
         )
     except json.JSONDecodeError as error:
         near = text[max(0, error.pos - 20) : error.pos + 20]
@@ -154,6 +184,9 @@ def parse_json(body: bytes, *, max_depth: int = 50) -> object:
         raise _invalid("$", near, f"correct the JSON at {where}: {_plainly(error.msg)}") from None
     except RecursionError:
         raise _invalid("$", shorten(text), too_deep) from None
+    # Half a surrogate pair can only come from an escape; UTF-8 has none.
+    if not (reading.is_odd or _ESCAPED_HALF.search(text) or _is_deeper(value, max_depth)):
+        return value
     faults: list[Fault] = []
     _inspect(value, (), max_depth, too_deep, faults)
     if faults:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -37,6 +39,26 @@ _VERSION = re.compile(r"v([1-9][0-9]{0,5})\.yaml")
 _DEFAULT_ORDER = ("complex_surgery", "oncology")
 
 
+_TICK_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The plan that a folder's highest version was, when the folder last changed."""
+
+    folder: Path
+    changed: int
+    plan: Plan
+
+
+def _changed(folder: Path) -> int:
+    """When a file was last put into the folder or taken out, in nanoseconds; -1: it is gone."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return -1
+
+
 class PlanShelf:
     """All plans of one mappings folder.
 
@@ -47,6 +69,7 @@ class PlanShelf:
     def __init__(self, mappings: Path) -> None:
         self._folder = mappings / "plans"
         self._read: dict[tuple[str, int], Plan] = {}
+        self._newest: dict[str, _Newest] = {}
         self._frozen: Mapping[str, str] | None = None
 
     def names(self) -> tuple[str, ...]:
@@ -60,18 +83,27 @@ class PlanShelf:
 
         Raises MappingError when there is no such plan or its file is wrong.
         """
+        wanted = name.strip().lower()
+        seen = self._newest.get(wanted)
+        if seen is not None and seen.changed == _changed(seen.folder):
+            return seen.plan
         known = self.names()
         # The name comes from outside: it is looked for among the folders, never joined to a path.
-        wanted = name.strip().lower()
         if wanted not in known:
             raise MappingError(
                 f"no plan is named {shorten(name)!r}; write one of {', '.join(known) or '(none)'},"
                 f" or add {self._folder}/<name>/v1.yaml"
             )
-        version = max(_versions(self._folder / wanted))
+        folder = self._folder / wanted
+        changed = _changed(folder)
+        version = max(_versions(folder))
         if (wanted, version) not in self._read:
             self._read[wanted, version] = self._load(wanted, version)
-        return self._read[wanted, version]
+        plan = self._read[wanted, version]
+        # A file put in within the same tick of the file system's clock would not be noticed.
+        if time.time_ns() - changed > _TICK_NS:
+            self._newest[wanted] = _Newest(folder, changed, plan)
+        return plan
 
     def keys(self, name: str) -> dict[str, Any]:
         """The keys of the plan's highest version with all that it inherits, as the file spells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,9 +16,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from payer_gateway.domain.errors import SettingError
 
@@ -42,6 +43,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._writer: AbstractContextManager[object] = nullcontext()
+        self._readers: URL | None = None
+        self._opening = threading.Lock()
+        self._reading: tuple[int, Engine] | None = None
         try:
             parsed = make_url(url)
         except ArgumentError as exc:
@@ -65,6 +69,7 @@ class Database:
             # starts at once; among processes SQLite's own waiting sleeps in growing steps.
             self._writer = threading.Lock()
             _prepare_sqlite(self.engine)
+            self._readers = parsed
         else:
             raise SettingError(
                 f"PAYER_GATEWAY_DATABASE_URL: {parsed.get_backend_name()} is not supported;"
@@ -80,10 +85,28 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Work]:
         """A transaction that writes nothing; on SQLite it does not wait for the writer."""
-        with self.engine.connect() as conn:
+        with self._reader().connect() as conn:
             conn = conn.execution_options(payer_gateway_read_only=True)
             with conn.begin():
                 yield Work(conn, _now(conn))
+
+    def _reader(self) -> Engine:
+        """On SQLite an engine of its own, which keeps its connections: opening one costs more than
+        most readings. It belongs to one process: SQLite's files must not be carried over a fork."""
+        if self._readers is None:
+            return self.engine
+        with self._opening:
+            reading = self._reading
+            if reading is None or reading[0] != os.getpid():
+                engine = create_engine(
+                    self._readers,
+                    poolclass=QueuePool,
+                    max_overflow=64,
+                    connect_args={"timeout": 30},
+                )
+                _prepare_sqlite(engine)
+                self._reading = reading = (os.getpid(), engine)
+            return reading[1]
 
     def upgrade(self) -> None:
         """Bring the schema to this version of the package (all migrations, in order)."""
@@ -114,6 +137,8 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._reading is not None and self._reading[0] == os.getpid():
+            self._reading[1].dispose()
 
 
 def head_version() -> str:

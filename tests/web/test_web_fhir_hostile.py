@@ -194,7 +194,6 @@ def test_resources_that_point_at_each_other_come_to_an_end(surface: Surface) -> 
         ({"event": []}, "event"),  # R5
         ({"implicitRules": "https://rules.example"}, "implicitRules"),
         ({"modifierExtension": [{"url": "https://x.example"}]}, "modifierExtension"),
-        ({"insurance": None}, "insurance"),
         (
             {"meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/Claim"]}},
             "meta.profile[0]",
@@ -221,6 +220,17 @@ def test_what_is_wrong_is_named_with_its_place(
     issues = outcome(surface.post(SUBMIT, bundle), 422)
 
     assert any(issue["expression"][0].endswith(place) for issue in issues), issues
+
+
+def test_a_request_that_comes_with_no_coverage_is_told_to_add_one(surface: Surface) -> None:
+    bundle = copy.deepcopy(WHOLE)
+    del request_of(bundle)["insurance"]
+    kept = [e for e in bundle["entry"] if e["resource"]["resourceType"] != "Coverage"]
+
+    (issue,) = outcome(surface.post(SUBMIT, {**bundle, "entry": kept}), 422)
+
+    assert issue["code"] == "required"
+    assert issue["expression"] == ["Bundle.entry[0].resource.insurance"]
 
 
 def test_all_faults_are_told_at_once(surface: Surface) -> None:

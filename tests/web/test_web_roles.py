@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from sqlalchemy import update
 from web_surface import V1, Surface, problem, refusal
 
+from payer_gateway.storage.tables import client
 from payer_gateway.web.operations import OPERATIONS
+from payer_gateway.web.signin import KeyRing
 
 ID = "01a206b6-0000-7000-8000-000000000000"
 
@@ -106,6 +109,19 @@ def test_without_a_key_that_somebody_holds_nothing_is_answered(
 
     refusal(answer, path, 401)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_key_that_was_revoked_opens_nothing_after_a_few_seconds(surface: Surface) -> None:
+    now = [0.0]
+    ring = KeyRing(surface.services, lambda: now[0])
+    key = surface.key()
+    assert ring.holder(key) is not None
+    with surface.services.database.write() as work:
+        work.conn.execute(update(client).values(revoked_at=work.now))
+
+    now[0] = KeyRing.SECONDS
+
+    assert ring.holder(key) is None
 
 
 def test_the_word_bearer_may_be_written_in_any_case(surface: Surface) -> None:
