@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CONSULTATIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint conformance clean
+.PHONY: help demo test check lint conformance bench clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ check: lint test ## What CI runs: lint, types, import contracts, tests
 
 conformance: $(READY) ## HL7's validator over everything we emit (needs Java 17 and Maven)
 	$(BIN)/pytest tests/conformance
+
+bench: $(READY) ## How fast: a decision, a request, a night's run of a million members
+	$(BIN)/python benchmarks/eligibility.py
 
 clean: ## Take away everything that was built
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
