@@ -10,7 +10,7 @@ import click
 from payer_gateway.cli.output import json_line, table
 from payer_gateway.cli.session import local_operator, opened
 from payer_gateway.settings import Settings
-from payer_gateway.workflow import insurers, preflight, repair
+from payer_gateway.workflow import insurers, notified, preflight, repair
 
 
 @click.group()
@@ -29,6 +29,22 @@ def list_(as_json: bool) -> None:
             json_line(row)
         return
     columns = ["insurer", "version", "stage", "address", "mode", "breaker"]
+    table(columns, [[row[c] for c in columns] for row in rows])
+
+
+@insurer.command()
+@click.argument("name", required=False)
+@click.option("--unknown", is_flag=True, help="Only those about no claim of ours.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+def answers(name: str | None, unknown: bool, as_json: bool) -> None:
+    """Late answers that insurers brought, the newest first (500 at most)."""
+    with opened() as services:
+        rows = notified.listing(services, local_operator(), name, unmatched=unknown)
+    if as_json:
+        for row in rows:
+            json_line(row)
+        return
+    columns = ["received_at", "insurer", "claim_identifier", "submission", "outcome", "became"]
     table(columns, [[row[c] for c in columns] for row in rows])
 
 

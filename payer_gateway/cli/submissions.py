@@ -19,9 +19,20 @@ from payer_gateway.workflow import reading
 @click.option("--insurer", metavar="NAME")
 @click.option("--consultation", metavar="ID")
 @click.option("--use", type=click.Choice(["claim", "preauthorization"]))
+@click.option(
+    "--unanswered",
+    type=click.IntRange(0, 36500),
+    metavar="DAYS",
+    help="Accepted so many days ago or more, and not decided.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One object a line.")
 def submissions(
-    state: str | None, insurer: str | None, consultation: str | None, use: str | None, as_json: bool
+    state: str | None,
+    insurer: str | None,
+    consultation: str | None,
+    use: str | None,
+    unanswered: int | None,
+    as_json: bool,
 ) -> None:
     """List submissions, oldest first."""
     with opened() as services:
@@ -32,7 +43,14 @@ def submissions(
         rows = reading.all_submissions(
             services,
             local_operator(),
-            Filters(state=state, insurer=insurer, consultation=consultation, use=use, limit=500),
+            Filters(
+                state=state,
+                insurer=insurer,
+                consultation=consultation,
+                use=use,
+                unanswered_days=unanswered,
+                limit=500,
+            ),
         )
         if as_json:
             for row in rows:

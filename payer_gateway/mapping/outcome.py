@@ -33,6 +33,29 @@ def outcome_of(
     return {"resourceType": "OperationOutcome", "issue": issues}
 
 
+_BECAME = {
+    "decided": ("informational", "taken: the decision is kept"),
+    "found": ("informational", "taken: you have the claim, your decision is to come"),
+    "noted": ("informational", "noted; it changes nothing"),
+    "repeated": ("informational", "had that already"),
+    "contradicts": ("conflict", "kept: this claim was taken back here; a person looks at it"),
+    "unknown": ("not-found", "kept, but there is no such claim here; a person looks at it"),
+}
+
+
+def notices_taken(taken: Sequence[tuple[str, str | None]]) -> JsonObject:
+    """What became of each answer that an insurer brought, in its order: what it became, and the
+    claim's identifier."""
+    issues: list[JsonObject] = []
+    for became, identifier in taken:
+        code, said = _BECAME[became]
+        severity = "information" if code == "informational" else "warning"
+        words = f"{identifier or 'an answer that names no claim of ours'}: {said}"
+        issues.append({"severity": severity, "code": code, "diagnostics": words})
+    nothing = {"severity": "information", "code": "informational", "diagnostics": "Received."}
+    return {"resourceType": "OperationOutcome", "issue": issues or [nothing]}
+
+
 def _issue(code: str, said: str, path: str | None, reason: Code | None) -> JsonObject:
     issue: JsonObject = {"severity": "error", "code": code, "diagnostics": said}
     if reason is not None:

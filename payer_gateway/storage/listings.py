@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -21,6 +22,7 @@ class Filters:
     insurer: str | None = None
     consultation: str | None = None
     use: str | None = None
+    unanswered_days: int | None = None  # accepted so long ago and not decided
     after: str | None = None
     limit: int = 50
 
@@ -36,6 +38,12 @@ def submissions(work: Work, tenant_id: str, filters: Filters) -> Sequence[Row[An
     ):
         if value is not None:
             conditions.append(column == value)
+    if filters.unanswered_days is not None:
+        conditions += [
+            submission.c.state == State.ACCEPTED.value,
+            submission.c.adjudication_due.is_not(None),
+            submission.c.closed_at <= work.now - timedelta(days=filters.unanswered_days),
+        ]
     if filters.after is not None:
         conditions.append(submission.c.id > filters.after)
     return work.conn.execute(

@@ -11,6 +11,7 @@ from payer_gateway.web.eligibility import eligibility
 from payer_gateway.web.fhir import fhir
 from payer_gateway.web.health import health
 from payer_gateway.web.insurers import insurers
+from payer_gateway.web.notifications import notifications
 from payer_gateway.web.openapi import openapi
 from payer_gateway.web.submissions import submissions
 from payer_gateway.workflow.services import Services
@@ -31,6 +32,7 @@ def create_web_app(services: Services) -> Flask:
         submissions(services),
         insurers(services),
         fhir(services),
+        notifications(services),
         health(services),
         openapi(),
     ):

@@ -204,5 +204,6 @@ class ListingShape(Shape):
     insurer = Text("the insurer's name, as its mapping file has it", optional=True)
     consultation = AnId("the id of a consultation", optional=True)
     use = Choice(tuple(u.value for u in Use), optional=True)
+    unanswered = Count(0, 36500, optional=True)
     after = AnId("the id that the page before gave as next", optional=True)
     limit = Count(1, LARGEST_PAGE, optional=True, default=50)

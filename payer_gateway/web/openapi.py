@@ -16,6 +16,7 @@ from payer_gateway.web.schemas import all_schemas, filters
 _MEANING = {
     200: "Done.",
     201: "Made.",
+    202: "Kept; a person looks at it.",
     400: "The request cannot be read; errors names the place.",
     401: "No API key, or one that nobody holds.",
     403: "The role of this key may not do that.",
@@ -131,4 +132,6 @@ def _media(operation: Operation) -> str:
 
 
 def _content(media_type: str, schema: str) -> dict[str, Any]:
+    if schema == "Metrics":
+        media_type = "text/plain"
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

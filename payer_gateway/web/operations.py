@@ -198,6 +198,17 @@ OPERATIONS: tuple[Operation, ...] = (
         needs_body=False,
     ),
     Operation(
+        "notifications.take",
+        "POST",
+        "/fhir/insurers/{name}/notifications",
+        Act.BRING_ANSWERS,
+        "An insurer's late answers: a ClaimResponse, a Bundle with ClaimResponses, or a Da Vinci"
+        " PAS notification; by a key bound to that insurer. The same body twice is taken once."
+        " 202: kept, but about a claim that is not known here.",
+        takes="LateAnswers",
+        gives={200: "OperationOutcome", 202: "OperationOutcome"},
+    ),
+    Operation(
         "openapi.document",
         "GET",
         f"{_V1}/openapi.json",
@@ -220,6 +231,14 @@ OPERATIONS: tuple[Operation, ...] = (
         None,
         "The database answers and has the schema of this version; 503 otherwise.",
         gives={200: "Health", 503: "Problem"},
+    ),
+    Operation(
+        "health.metrics",
+        "GET",
+        "/metrics",
+        Act.WATCH,
+        "Prometheus metrics of this tenant's claims, and of the workers.",
+        gives={200: "Metrics"},
     ),
 )
 

@@ -270,6 +270,8 @@ def all_schemas() -> dict[str, Schema]:
         ),
         "CoverageEligibilityResponse": _resource("CoverageEligibilityResponse"),
         "OperationOutcome": _resource("OperationOutcome"),
+        "LateAnswers": {"anyOf": [_resource("ClaimResponse"), _resource("Bundle")]},
+        "Metrics": {**_TEXT, "description": "Prometheus' text format 0.0.4"},
         "Problem": _PROBLEM,
     }
 

@@ -31,6 +31,7 @@ from payer_gateway.storage.listings import Standing
 from payer_gateway.storage.picking import Leased
 from payer_gateway.workflow import recording
 from payer_gateway.workflow.following import NEVER
+from payer_gateway.workflow.pulse import Pulse
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import profile_of, sweep
 
@@ -268,8 +269,10 @@ class Delivery:
         for worker in workers:
             worker.start()
         sweeper = worker_name(-1)
+        pulse = Pulse(self.services, sweeper.rpartition(":")[0])
         try:
             while not stop.is_set():
+                _guarded(pulse.beat)
                 _guarded(lambda: sweep(self.services, sweeper) > 0)
                 time.sleep(SWEEP_EVERY_S)
         finally:
@@ -277,6 +280,7 @@ class Delivery:
             stop.set()
             for worker in workers:
                 worker.join()
+            _guarded(pulse.leave)
         if self._broken:
             # A fault of ours: better a worker that ends loudly than one that looks alive. What it
             # held is reaped and asked about; what breaks a worker three times is quarantined.

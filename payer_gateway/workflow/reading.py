@@ -39,9 +39,10 @@ def listing(
     insurer: str | None = None,
     consultation: str | None = None,
     use: str | None = None,
+    unanswered: int | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """One page, and the id after which the next one starts; None after the last."""
-    filters = Filters(state, insurer, consultation, use, after, limit + 1)
+    filters = Filters(state, insurer, consultation, use, unanswered, after, limit + 1)
     rows = page(s, principal, filters)
     return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
 

@@ -30,6 +30,8 @@ ROUTES: dict[str, tuple[str, str, set[str]]] = {
         "/fhir/CoverageEligibilityRequest/$submit",
         {"provider", "insurer", "ops"},
     ),
+    "notifications.take": ("POST", "/fhir/insurers/sakura-life/notifications", {"insurer"}),
+    "health.metrics": ("GET", "/metrics", {"ops"}),
     "submissions.page": ("GET", f"{V1}/submissions", {"provider", "ops"}),
     "submissions.show": ("GET", f"{V1}/submissions/{ID}", {"provider", "ops"}),
     "submissions.resolve": ("POST", f"{V1}/submissions/{ID}/resolve", {"ops"}),

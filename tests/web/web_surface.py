@@ -62,7 +62,10 @@ class Surface:
     def key(self, role: str = "provider", tenant: str = "default") -> str:
         if (tenant, role) not in self.keys:
             operator = Principal(tenant, Role.OPS, "local:test")
-            added = clients.add(self.services, operator, tenant, f"{role} client", Role(role))
+            insurer = "sakura-life" if role == "insurer" else None
+            added = clients.add(
+                self.services, operator, tenant, f"{role} client", Role(role), insurer
+            )
             self.keys[tenant, role] = added["key"]
         return self.keys[tenant, role]
 
