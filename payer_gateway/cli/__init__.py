@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mapping": ("mapping", "Write, check, render and release insurers' mapping files."),
     "plan": ("plan", "Check plan files and their decided cases; release them."),
     "eligibility": ("eligibility", "Ask whether an opinion is paid; run decided cases."),
+    "reconcile": ("reconcile", "Compare our accepted claims with the insurer's list."),
     "metrics": ("metrics", "Print the Prometheus metrics."),
     "client": ("client", "API clients and their keys."),
     "db": ("db", "The database's schema."),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from types import MappingProxyType
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from payer_gateway import __version__
 from payer_gateway.domain.errors import MappingError, SettingError
@@ -94,6 +95,41 @@ def search(
         deadline_s=deadline_s,
         fence=fence,
     )
+
+
+def listing(
+    base_url: str,
+    query_template: str,
+    first: date,
+    last: date,
+    *,
+    deadline_s: float,
+    token: str | None = None,
+) -> Request:
+    """``GET {base_url}/{query_template}`` with ``{from}`` and ``{to}`` filled in: the claims made
+    on these days and between. Raises MappingError and SettingError as :func:`submit` does."""
+    path, mark, query = query_template.partition("?")
+    filled = query.replace("{from}", first.isoformat()).replace("{to}", last.isoformat())
+    if not mark or filled == query or not _QUERY.fullmatch(filled):
+        raise MappingError(
+            f"list template {query_template!r}: write it with {{from}} and {{to}} in its query, "
+            "e.g. Claim?created=ge{from}&created=le{to}"
+        )
+    return _get(f"{_url(base_url, path)}?{filled}", deadline_s, token)
+
+
+def next_page(base_url: str, url: str, *, deadline_s: float, token: str | None = None) -> Request:
+    """The next page of a search, by the address that the insurer gave. Raises MappingError for an
+    address that is not below ``base_url``: the token goes nowhere else."""
+    base = base_url.rstrip("/") + "/"
+    whole = urljoin(base, url)
+    if not whole.startswith(base) or not _VISIBLE.fullmatch(whole) or "/../" in whole:
+        raise MappingError(f"the next page of a list is not below {base}; it is not fetched")
+    return _get(whole, deadline_s, token)
+
+
+def _get(url: str, deadline_s: float, token: str | None) -> Request:
+    return Request("GET", url, _common(token), None, deadline_s)
 
 
 def metadata(

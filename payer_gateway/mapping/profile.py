@@ -34,6 +34,7 @@ from payer_gateway.mapping.released import digest_of, read_released, refuse_chan
 from payer_gateway.mapping.speech import Speech, speech
 from payer_gateway.mapping.yamlfile import load_yaml
 
+_LIST = "Claim?created=ge{from}&created=le{to}"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -45,6 +46,7 @@ class Delivery:
     submit_path: str
     inquire: str | None
     answer: str | None
+    listing: str | None  # a search with {from} and {to}: the claims of some days
     idempotency_header: str | None
     conditional_create: bool
     timeout_s: int
@@ -297,6 +299,8 @@ def _delivery(d: Document, where: str) -> Delivery:
         submit_path=d["submit"],
         inquire=_none(d["inquire"]),
         answer=_none(d["answer"]),
+        # Base R4; who cannot be searched at all lists nothing either.
+        listing=_none(d.get("list", "none" if d["inquire"] == "none" else _LIST)),
         idempotency_header=_none(d["idempotency_header"]),
         conditional_create=d["conditional_create"] == "yes",
         timeout_s=_seconds(d["timeout"]),

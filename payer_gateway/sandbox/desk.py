@@ -89,6 +89,23 @@ class Desk:
             for booking in self._ledger.of(claim_identifier)
         ]
 
+    def listed(
+        self, since: str, until: str, insurer: str, start: int, count: int
+    ) -> tuple[list[tuple[str, dict[str, Any]]], int]:
+        """A page of the claims made on these days (``YYYY-MM-DD``), and how many there are in all.
+
+        Of one insurer where there are bookings of that name, else of all.
+        """
+        bookings = self._ledger.every()
+        if any(booking.insurer == insurer for booking in bookings):
+            bookings = [booking for booking in bookings if booking.insurer == insurer]
+        found = [b for b in bookings if since <= b.created[:10] <= until]
+        page = [
+            (f"{b.claim_identifier}/{b.offset}", self._ledger.record(b)["claim"])
+            for b in found[start : start + count]
+        ]
+        return page, len(found)
+
     def responses(self, claim_identifier: str) -> list[tuple[str, dict[str, Any]]]:
         """The answers to an identifier that are due, named, one per booking."""
         now = datetime.now(UTC)

@@ -115,17 +115,25 @@ def operation_outcome(issues: Iterable[Issue]) -> Resource:
     }
 
 
-def searchset(self_url: str, found: list[tuple[str, Resource]]) -> Resource:
-    """The matches of a search, each with a name that makes its fullUrl.
+def searchset(
+    self_url: str,
+    found: list[tuple[str, Resource]],
+    *,
+    total: int | None = None,
+    next_url: str | None = None,
+) -> Resource:
+    """The matches of a search (or a page of ``total``), each with a name that makes its fullUrl.
 
     A resource that came without an id gets one: search results must have ids.
     """
     bundle: Resource = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "total": len(found),
+        "total": len(found) if total is None else total,
         "link": [{"relation": "self", "url": self_url}],
     }
+    if next_url is not None:
+        bundle["link"].append({"relation": "next", "url": next_url})
     if found:
         bundle["entry"] = [
             _match(str(uuid.uuid5(_OURS, name)), resource) for name, resource in found
@@ -164,7 +172,12 @@ def capability_statement(base_url: str) -> Resource:
                                 "name": "identifier",
                                 "definition": "http://hl7.org/fhir/SearchParameter/Claim-identifier",
                                 "type": "token",
-                            }
+                            },
+                            {
+                                "name": "created",
+                                "definition": "http://hl7.org/fhir/SearchParameter/Claim-created",
+                                "type": "date",
+                            },
                         ],
                         "operation": [
                             {

@@ -35,6 +35,7 @@ class Booking:
     payable: str
     member_mood: str
     due_at: datetime
+    created: str  # Claim.created
     nth_in_mood: int  # how often this identifier was booked in this mood, this time included
     offset: int
     length: int
@@ -80,6 +81,12 @@ class Ledger:
                 os.truncate(self._path, self._size)
                 raise
             return self._remember(record, len(line))
+
+    def every(self) -> list[Booking]:
+        """All bookings, in the order in which they were made."""
+        with self._lock:
+            found = [booking for bookings in self._by_claim.values() for booking in bookings]
+        return sorted(found, key=lambda booking: booking.offset)
 
     def of(self, claim_identifier: str) -> list[Booking]:
         """All bookings of ``system|value``, or of a value in any system, the oldest first."""
@@ -135,6 +142,7 @@ class Ledger:
             payable=record["payable"],
             member_mood=mood,
             due_at=datetime.fromisoformat(record["due_at"]).astimezone(UTC),
+            created=str(record["claim"].get("created", "")),
             nth_in_mood=1 + sum(earlier.member_mood == mood for earlier in bookings),
             offset=self._size,
             length=length,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import re
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import simplejson
 from flask import Flask, Response, request
@@ -72,7 +74,17 @@ def create_app(
 
     def claims(prefix: str = "") -> Response:
         _check_token(token)
-        return _fhir(fhir.searchset(request.url, desk.claims(_asked_for("identifier"))))
+        if "created" not in request.args:
+            return _fhir(fhir.searchset(request.url, desk.claims(_asked_for("identifier"))))
+        since, until = _days(request.args.getlist("created"))
+        start, count = _number("_offset", 0), max(1, min(200, _number("_count", 100)))
+        page, total = desk.listed(since, until, prefix, start, count)
+        following = None
+        if start + count < total:
+            more = [(n, v) for n, v in request.args.items(multi=True) if n != "_offset"]
+            query = urlencode([*more, ("_offset", str(start + count))])
+            following = f"{request.base_url}?{query}"
+        return _fhir(fhir.searchset(request.url, page, total=total, next_url=following))
 
     def responses(prefix: str = "") -> Response:
         _check_token(token)
@@ -127,6 +139,26 @@ def _mood(member_id: str, mended: Mapping[str, Mood]) -> Mood:
 
 def _moods() -> str:
     return ", ".join(mood.lower() for mood in Mood)
+
+
+def _days(asked: list[str]) -> tuple[str, str]:
+    """``ge2026-01-01`` and ``le2026-01-31``, either or both; a bare day is that day."""
+    since, until = "0000", "9999"
+    for text in asked:
+        sign, day = (text[:2], text[2:]) if text[:2].isalpha() else ("eq", text)
+        if sign not in ("ge", "le", "eq") or not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+            cure = f"created '{text}' is not served; send ge, le or eq and a day (YYYY-MM-DD)."
+            raise Refusal(400, Issue("value", cure))
+        since = day if sign in ("ge", "eq") else since
+        until = day if sign in ("le", "eq") else until
+    return since, until
+
+
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Refusal(400, Issue("value", f"{name} '{text}' is no number; send digits."))
+    return int(text)
 
 
 def _asked_for(*names: str) -> str:
