@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eligibility": ("eligibility", "Ask whether an opinion is paid; run decided cases."),
     "reconcile": ("reconcile", "Compare our accepted claims with the insurer's list."),
     "metrics": ("metrics", "Print the Prometheus metrics."),
+    "roster": ("roster", "Import who is covered, and what of it is used."),
     "client": ("client", "API clients and their keys."),
     "db": ("db", "The database's schema."),
     "states": ("states", "Draw the states of a submission."),

@@ -199,6 +199,7 @@ def _notes(case: Case, codes: set[Code], deductible_is_assumed: bool) -> tuple[s
     if case.question.is_cross_border and spoken and supported:
         if spoken.partition("-")[0].lower() not in supported:
             notes.append(f"LANGUAGE_NOT_SUPPORTED_{spoken}")
+    notes += [f"ROSTER_DIFFERS_{what}" for what in case.known.roster_differs]
     return tuple(notes)
 
 

@@ -201,3 +201,4 @@ class Snapshot:
     member_found: bool = True
     as_of: datetime | None = None  # when it is asked; None: dates are not held against the clock
     prior: PriorAnswer | None = None
+    roster_differs: tuple[str, ...] = ()  # what was asserted otherwise than the roster says

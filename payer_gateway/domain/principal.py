@@ -32,6 +32,7 @@ class Act(StrEnum):
     MANAGE_CLIENTS = "add clients"
     WATCH = "read the metrics"
     BRING_ANSWERS = "bring an insurer's late answers"
+    IMPORT_ROSTER = "import a roster"
 
 
 # The whole of who may do what (house rule: default deny). An employer may do nothing here: the

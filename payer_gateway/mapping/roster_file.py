@@ -234,8 +234,7 @@ def line_of(
     usage: dict[str, Any] = {}
     faults: list[Fault] = []
     for column, cell in zip(columns, cells, strict=True):
-        value = cell.strip()
-        if not value:
+        if not (value := cell.strip()):
             if column.is_required:
                 faults.append(_missing(column))
             continue

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 
 from payer_gateway.domain.errors import NotFound
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.ids import new_id
-from payer_gateway.storage.statements import insert_if_absent
+from payer_gateway.storage.ids import new_id, new_ids
+from payer_gateway.storage.statements import insert_if_absent, insert_many
 from payer_gateway.storage.tables import body
 
 
@@ -43,3 +44,27 @@ def get(work: Work, tenant_id: str, body_id: str) -> bytes:
     if data is None:
         raise NotFound("these bytes are no longer kept")
     return bytes(data)
+
+
+def add_many(work: Work, tenant_id: str, rows: Sequence[tuple[str, bytes]]) -> list[str]:
+    """Store many (SHA-256, bytes) of JSON that the tenant does not have yet; their ids."""
+    ids = new_ids(work.now, len(rows))
+    insert_many(
+        work,
+        body,
+        ("tenant_id", "id", "sha256", "media_type", "bytes", "created_at"),
+        [
+            (tenant_id, body_id, digest, "application/json", data, work.now)
+            for body_id, (digest, data) in zip(ids, rows, strict=True)
+        ],
+    )
+    return ids
+
+
+def replace_many(work: Work, tenant_id: str, rows: Sequence[tuple[str, str, bytes]]) -> None:
+    """Put other bytes, as (id, SHA-256, bytes), where those of a row that changes stood. For rows
+    whose body is theirs alone: what is evidence of something is never replaced."""
+    work.conn.execute(
+        update(body).where(body.c.tenant_id == tenant_id, body.c.id == bindparam("of")),
+        [{"of": body_id, "sha256": digest, "bytes": data} for body_id, digest, data in rows],
+    )

@@ -133,6 +133,26 @@ def decisions(
     ).all()
 
 
+def last_decision(
+    work: Work, tenant_id: str, consultation_id: str, insurer: str, plan: str, order: int
+) -> Row[Any] | None:
+    """The latest decision on this coverage, whatever the revision; None: there is none yet."""
+    d = decision.c
+    row: Row[Any] | None = work.conn.execute(
+        select(decision)
+        .where(
+            d.tenant_id == tenant_id,
+            d.consultation_id == consultation_id,
+            d.insurer_id == insurer,
+            d.plan == plan,
+            d.coverage_order == order,
+        )
+        .order_by(d.decided_at.desc(), d.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return row
+
+
 def decision_by_id(work: Work, tenant_id: str, decision_id: str) -> Row[Any]:
     return work.conn.execute(
         select(decision).where(decision.c.tenant_id == tenant_id, decision.c.id == decision_id)

@@ -71,6 +71,15 @@ def of_consultation(work: Work, tenant_id: str, consultation_id: str) -> Sequenc
     ).all()
 
 
+def is_on_its_way(work: Work, tenant_id: str, consultation_id: str) -> bool:
+    """Whether anything of the consultation was sent or will be. What was cancelled was never booked
+    and never will be: it holds nobody to anything."""
+    return any(
+        row.state != State.CANCELLED.value
+        for row in of_consultation(work, tenant_id, consultation_id)
+    )
+
+
 def move(
     work: Work,
     row: Row[Any],

@@ -173,6 +173,7 @@ _JUDGED = _object(
     insurer=_or_null(_TEXT),
     plan=_or_null(_TEXT),
     plan_version=_or_null(_WHOLE),
+    coverage_source=_one_of(("asserted", "roster")),
     decision=_one_of(Verdict),
     reasons=_list(_EXPLAINED),
     benefit=_or_null(_TEXT),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from payer_gateway.domain.eligibility import Decision, decide, no_coverage, question_of
+from payer_gateway.domain.eligibility import Decision, decide, no_coverage
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.mapping.decision_json import NO_GUARANTEE, explained
 from payer_gateway.storage import consultations
-from payer_gateway.workflow.judging import Cover, covers_of, snapshot_of
+from payer_gateway.workflow.judging import Cover, asked_of, covers_of
 from payer_gateway.workflow.services import Services
 
 
@@ -23,29 +23,31 @@ def check(s: Services, principal: Principal, document: bytes) -> dict[str, Any]:
     consultation = read_consultation(document).consultation
     covers = covers_of(s, consultation)
     tenant_id = principal.tenant_id
-    judged: list[tuple[Cover | None, Decision]] = [] if covers else [(None, no_coverage())]
+    judged: list[tuple[Cover | None, str, Decision]] = []
+    if not covers:
+        judged.append((None, "asserted", no_coverage()))
     with s.database.read() as work:
         ours = consultations.known_as(work, tenant_id, consultation.source, consultation.source_id)
         for cover in covers:
-            fee = cover.profile.agreed_fee(consultation.services)
-            question = question_of(consultation, cover.coverage, cover.plan, fee)
-            known = snapshot_of(work, tenant_id, ours, cover, consultation)
-            judged.append((cover, decide(question, cover.plan, known, s.codes)))
-    first = judged[0][1]
+            asked = asked_of(s, work, tenant_id, ours, cover, consultation)
+            decision = decide(asked.question, cover.plan, asked.known, s.codes)
+            judged.append((cover, asked.source, decision))
+    first = judged[0][2]
     return {
         "source_id": consultation.source_id,
         "decision": first.verdict.value,
         "reasons": [reason.code.value for reason in first.reasons],
-        "decisions": [_told(cover, decision) for cover, decision in judged],
+        "decisions": [_told(*each) for each in judged],
         "disclaimer": NO_GUARANTEE,
     }
 
 
-def _told(cover: Cover | None, decision: Decision) -> dict[str, Any]:
+def _told(cover: Cover | None, source: str, decision: Decision) -> dict[str, Any]:
     return {
         "coverage": cover.coverage.order if cover else None,
         "insurer": cover.profile.name if cover else None,
         "plan": cover.plan.name if cover else None,
         "plan_version": cover.plan.version if cover else None,
+        "coverage_source": source,
         **explained(decision),
     }

@@ -13,11 +13,10 @@ from payer_gateway.domain.claim import Use, WaitsFor, what_follows
 from payer_gateway.domain.consultation import Consultation
 from payer_gateway.domain.errors import Conflict
 from payer_gateway.domain.principal import Act, Principal
-from payer_gateway.domain.submission import State
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.storage import bodies, consultations, outbox, tenants
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow import summary
+from payer_gateway.workflow import rejudging, summary
 from payer_gateway.workflow.claiming import Basis, Carried, put_claim
 from payer_gateway.workflow.judging import Cover, covers_of, judge, last_service_day
 from payer_gateway.workflow.services import Services
@@ -34,9 +33,10 @@ class Taken:
 def take_in(s: Services, principal: Principal, document: bytes) -> Taken:
     """Take one consultation (JSON bytes).
 
-    The same content again changes nothing. Other content under the same source id is a new
-    revision while no submission exists. Raises InvalidInput (nothing stored) with every fault,
-    Conflict once a submission exists, MappingError when an insurer's file cannot say the claim.
+    The same content again changes nothing, unless the roster has changed under it. Other content
+    under the same source id is a new revision while no submission exists. Raises InvalidInput
+    (nothing stored) with every fault, Conflict once a submission exists, MappingError when an
+    insurer's file cannot say the claim.
     """
     principal.must_be_allowed(Act.SUBMIT_CONSULTATION)
     received = read_consultation(document)
@@ -52,8 +52,9 @@ def take_in(s: Services, principal: Principal, document: bytes) -> Taken:
         if not is_new:
             current = consultations.revision(work, tenant_id, row.id, row.revision)
             if current.content_sha256 == digest:
+                _judge_again(s, work, principal, row, consultation, covers)
                 return Taken("repeated", summary.of_consultation(work, tenant_id, row.id))
-            _refuse_change_once_submitted(work, tenant_id, row)
+            _refuse_change_once_submitted(work, row)
             consultations.close_planned_of(work, tenant_id, row.id, "a newer revision came in")
         body_id = bodies.put(work, tenant_id, received.canonical, "application/json")
         revision = consultations.add_revision(work, row, digest, body_id, principal.subject)
@@ -63,19 +64,33 @@ def take_in(s: Services, principal: Principal, document: bytes) -> Taken:
         )
 
 
-def _refuse_change_once_submitted(work: Work, tenant_id: str, row: Row[Any]) -> None:
-    # A cancelled submission was never booked and never will be: it holds nobody to its content.
-    on_its_way = [
-        s
-        for s in outbox.of_consultation(work, tenant_id, row.id)
-        if s.state != State.CANCELLED.value
-    ]
-    if on_its_way:
+def _refuse_change_once_submitted(work: Work, row: Row[Any]) -> None:
+    if outbox.is_on_its_way(work, row.tenant_id, row.id):
         raise Conflict(
             f"consultation {row.id} has a claim on its way, so other content under the source id"
             f" {row.source_id!r} is not taken; correct it with POST"
             f" /api/v1/consultations/{row.id}/corrections"
         )
+
+
+def _judge_again(
+    s: Services,
+    work: Work,
+    principal: Principal,
+    row: Row[Any],
+    consultation: Consultation,
+    covers: tuple[Cover, ...],
+) -> None:
+    """The roster may have changed since the same content came in: then the decision is made anew,
+    and takes the place of the earlier one."""
+    changed = rejudging.answered_otherwise(s, work, row, consultation, covers)
+    if not changed:
+        return
+    if outbox.is_on_its_way(work, row.tenant_id, row.id):
+        rejudging.behind_a_claim(s, work, principal, row, consultation, changed)
+        return
+    consultations.close_planned_of(work, row.tenant_id, row.id, "the roster has changed")
+    decide_and_follow(s, work, principal, row, row.revision, consultation, covers)
 
 
 def decide_and_follow(

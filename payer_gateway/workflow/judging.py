@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,18 +12,23 @@ from payer_gateway.domain.consultation import Consultation, Coverage, local_day
 from payer_gateway.domain.eligibility import (
     RULESET,
     Decision,
+    Question,
     Snapshot,
     decide,
     no_coverage,
     question_of,
 )
+from payer_gateway.domain.eligibility_question import PriorAnswer
+from payer_gateway.domain.eligibility_roster import by_roster
 from payer_gateway.domain.errors import Fault, InvalidInput, MappingError
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.principal import Principal
 from payer_gateway.mapping import decision_json
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import bodies, consultations, tenants
+from payer_gateway.storage import bodies, consultations
+from payer_gateway.storage.blind_keys import BlindKeys
 from payer_gateway.storage.database import Work
+from payer_gateway.workflow.enrolment import Standing, standing
 from payer_gateway.workflow.services import Services
 
 
@@ -85,16 +88,57 @@ def member_keys(work: Work, tenant_id: str, cover: Cover, episode_id: str) -> Me
 def keys_of(
     work: Work, tenant_id: str, insurer: str, plan: str, member_id: str, episode_id: str
 ) -> MemberKeys:
-    secret = tenants.blind_key(work, tenant_id)
+    keys = BlindKeys.of(work, tenant_id)
+    return MemberKeys(keys.member(insurer, plan, member_id), keys.condition(insurer, episode_id))
 
-    def blind(*parts: str) -> str:
-        return hmac.new(secret, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
 
-    # Member ids are compared as insurers do: case, spaces and hyphens apart.
-    member = member_id.upper().replace(" ", "").replace("-", "")
-    return MemberKeys(
-        blind("member", insurer, plan, member), blind("condition", insurer, episode_id)
-    )
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One coverage's question and what is known of it. ``standing`` None: there is no roster of its
+    plan, and what the sender asserts of the cover counts."""
+
+    question: Question
+    known: Snapshot
+    standing: Standing | None
+
+    @property
+    def source(self) -> str:
+        return "asserted" if self.standing is None else "roster"
+
+
+def asked_of(
+    s: Services,
+    work: Work,
+    tenant_id: str,
+    consultation_id: str | None,
+    cover: Cover,
+    consultation: Consultation,
+) -> Asked:
+    """What a consultation (None: it is not taken) asks of one coverage. Where its plan has a roster
+    the roster wins, and the earlier answer is known: cover that ended after it is told so."""
+    fee = cover.profile.agreed_fee(consultation.services)
+    question = question_of(consultation, cover.coverage, cover.plan, fee)
+    known = snapshot_of(work, tenant_id, consultation_id, cover, consultation)
+    insurer, plan = cover.profile.name, cover.plan
+    found = standing(work, tenant_id, insurer, plan.name, cover.coverage.member_id)
+    if found is None:
+        return Asked(question, known, None)
+    prior = None
+    if consultation_id is not None:
+        last = last_decision(work, tenant_id, consultation_id, cover)
+        if last is not None:
+            answered = datetime.combine(last.decided_on, time(), plan.zone)
+            prior = PriorAnswer(str(last.id), last.verdict, answered)
+    question, known = by_roster(question, replace(known, prior=prior), found.entry, plan)
+    return Asked(question, known, found)
+
+
+def last_decision(
+    work: Work, tenant_id: str, consultation_id: str, cover: Cover
+) -> Row[Any] | None:
+    """The latest decision on this coverage; None: there is none yet."""
+    names = (cover.profile.name, cover.plan.name, cover.coverage.order)
+    return consultations.last_decision(work, tenant_id, consultation_id, *names)
 
 
 def judge(
@@ -106,16 +150,19 @@ def judge(
     consultation: Consultation,
     cover: Cover | None,
 ) -> tuple[str, Decision]:
-    """Decide one coverage (None: the consultation names none) and store it; id and decision."""
+    """Decide one coverage (None: the consultation names none) and store it; id and decision.
+
+    Never instead of an earlier decision: it says which one it takes the place of, and both stay.
+    """
+    question, known, plan, source, supersedes = None, None, None, "asserted", None
     if cover is None:
         decision = no_coverage()
-        question, known, plan = None, None, None
     else:
-        fee = cover.profile.agreed_fee(consultation.services)
         plan = cover.plan
-        question = question_of(consultation, cover.coverage, plan, fee)
-        known = snapshot_of(work, row.tenant_id, row.id, cover, consultation)
+        asked = asked_of(s, work, row.tenant_id, row.id, cover, consultation)
+        question, known, source = asked.question, asked.known, asked.source
         decision = decide(question, plan, known, s.codes)
+        supersedes = _superseded(work, row, revision, cover, decision)
     body_id = bodies.put(
         work,
         principal.tenant_id,
@@ -134,15 +181,27 @@ def judge(
             "plan_version": plan.version if plan else None,
             "plan_digest": plan.digest if plan else None,
             "ruleset": RULESET,
-            "coverage_source": "asserted",
+            "coverage_source": source,
             "verdict": decision.verdict.value,
             "input_sha256": decision_json.input_digest(question, plan, known),
             "body_id": body_id,
             "decided_on": s.today or work.now.date(),
             "decided_by": "engine",
+            "supersedes_id": supersedes,
         },
     )
     return decision_id, decision
+
+
+def _superseded(
+    work: Work, row: Row[Any], revision: int, cover: Cover, decision: Decision
+) -> str | None:
+    """The earlier decision that this one takes the place of: of the same revision in any case, of
+    an earlier one where the answer is another."""
+    last = last_decision(work, row.tenant_id, row.id, cover)
+    if last is None or (last.revision != revision and decision.supersedes is None):
+        return None
+    return str(last.id)
 
 
 def snapshot_of(
@@ -153,7 +212,7 @@ def snapshot_of(
     consultation: Consultation,
 ) -> Snapshot:
     """Opinions used by our own accepted claims, but for those of the consultation itself (None: it
-    is not taken); a roster adds to it once the tenant has one."""
+    is not taken). A roster adds to them."""
     keys = member_keys(work, tenant_id, cover, consultation.episode_id)
     used = opinions_used(work, tenant_id, keys, consultation.episode_id, consultation_id)
     # A service is held against the day on which its sender asked, so that the answer does not

@@ -1,5 +1,5 @@
 """Every table: ``intake`` holds what comes in and is decided, ``delivery`` what goes out,
-``operations`` what it takes to run it."""
+``operations`` what it takes to run it, ``roster`` who is covered."""
 
 from payer_gateway.storage.tables.delivery import (
     attempt,
@@ -29,6 +29,12 @@ from payer_gateway.storage.tables.operations import (
     restore,
     worker,
 )
+from payer_gateway.storage.tables.roster import (
+    roster_import,
+    roster_member,
+    roster_plan,
+    roster_usage,
+)
 
 __all__ = [
     "attempt",
@@ -48,6 +54,10 @@ __all__ = [
     "notification",
     "planned_claim",
     "restore",
+    "roster_import",
+    "roster_member",
+    "roster_plan",
+    "roster_usage",
     "submission",
     "submission_edge",
     "tenant",
