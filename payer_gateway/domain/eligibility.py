@@ -166,9 +166,7 @@ def _service_type(case: Case) -> str:
 
 def _eligible_from(case: Case) -> date | None:
     start = case.question.coverage_period.start
-    days = [day_of(start, case.plan.zone)] if start is not None else []
-    since = waits_until(case)
-    return max([*days, since] if since is not None else days, default=None)
+    return waits_until(case) or (start and day_of(start, case.plan.zone))
 
 
 def _penalty(case: Case, codes: set[Code]) -> Money | None:

@@ -55,10 +55,8 @@ def _is_written_in(amount: Amount, digits: int) -> bool:
     value: Decimal = amount.value
     if not value.is_finite() or value < 0 or value.adjusted() >= _WHOLE_DIGITS:
         return False
-    _, figures, exponent = value.as_tuple()
-    places = -exponent if isinstance(exponent, int) else 0
     # Zeros at the end say nothing: 44000.00 is a whole number of yen.
-    return not any(figures[len(figures) - (places - digits) :]) if places > digits else True
+    return value == value.quantize(Decimal(1).scaleb(-digits))
 
 
 # -- 2 member found -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from payer_gateway.domain.reason_codes import Code
 
 def mandatory_opinion(case: Case) -> Found:
     q, mandate, group = case.question, case.plan.mandate, case.mandate_group
-    if not q.is_surgery_claim or mandate is None or group is None:
+    if mandate is None or group is None:
         return
     if q.urgency in mandate.exempt_urgency:
         yield Code.EMERGENCY_EXEMPT, {"urgency": q.urgency}
