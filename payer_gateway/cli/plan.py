@@ -74,6 +74,8 @@ def _contradictions(shelf: PlanShelf, name: str) -> Iterator[str]:
     from payer_gateway.mapping.plan_check import contradictions
 
     yield from contradictions(shelf.plan(name), shelf.keys(name))
+    for key in shelf.repeated(name):
+        yield f"{key}: it says what the plan inherits anyway; take it out"
 
 
 def _cases(shelf: PlanShelf, name: str) -> Iterator[str]:

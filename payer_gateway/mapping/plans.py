@@ -116,6 +116,16 @@ class PlanShelf:
         plan = self.plan(name)
         return self._path(plan.name.lower(), plan.version)
 
+    def repeated(self, name: str) -> tuple[str, ...]:
+        """Keys of the plan's own file that say what it inherits anyway. Raises MappingError as
+        ``plan`` does."""
+        path = self.file(name)
+        own = load_yaml(path)
+        if "inherit" not in own:
+            return ()
+        inherited = self._resolved(*self._parent(path, own["inherit"]), ())
+        return tuple(key for key in own if own[key] == inherited.get(key))
+
     def released(self) -> Mapping[str, str]:
         """Released versions and their digests, as the list in the folder has them."""
         if self._frozen is None:
@@ -138,17 +148,22 @@ class PlanShelf:
         if "inherit" not in own:
             return own
         asked = own.pop("inherit")
-        match = re.fullmatch(r"(\S+)/v([1-9][0-9]{0,5})", asked) if isinstance(asked, str) else None
-        if match is None:
-            raise _wrong(path, "inherit", asked, "write a plan and its version: <plan>/v1")
-        parent, parent_version = match[1].lower(), int(match[2])
-        if parent not in self.names() or parent_version not in _versions(self._folder / parent):
-            known = ", ".join(self.names())
-            raise _wrong(path, "inherit", asked, f"no such file; plans known here: {known}")
+        parent, parent_version = self._parent(path, asked)
         here = f"{name}/v{version}"
         if f"{parent}/v{parent_version}" in (*heirs, here):
             raise _wrong(path, "inherit", asked, "plans inherit in a circle; take one out")
         return {**self._resolved(parent, parent_version, (*heirs, here)), **own}
+
+    def _parent(self, path: Path, asked: object) -> tuple[str, int]:
+        match = re.fullmatch(r"(\S+)/v([1-9][0-9]{0,5})", asked) if isinstance(asked, str) else None
+        if match is None:
+            cure = "write a plan and its version: <plan>/v1"
+            raise _wrong(path, "inherit", asked, cure)
+        parent, version = match[1].lower(), int(match[2])
+        if parent not in self.names() or version not in _versions(self._folder / parent):
+            known = ", ".join(self.names())
+            raise _wrong(path, "inherit", asked, f"no such file; plans known here: {known}")
+        return parent, version
 
 
 def plan_from(source: Path, keys: dict[str, Any], name: str, version: int) -> Plan:

@@ -67,6 +67,54 @@ def found(folder: Path, lines: str) -> str:
         ),
         ("excluded_diagnoses: [Z41, Z41.1]\n", "Z41.1 is part of Z41"),
         (
+            "condition_waiting: [{prefix: [C50], months: 0}]\n",
+            "condition_waiting.0.months: 0 is no",
+        ),
+        (
+            "condition_waiting: [{prefix: [C50.4], months: 6}, {prefix: [C34, C50], months: 6}]\n",
+            "condition_waiting.0: C50.4 waits 6 months anyway, by condition_waiting.1",
+        ),
+        ("condition_waiting: [{prefix: [C50.4], months: 9}, {prefix: [C50], months: 6}]\n", ""),
+        ("dependents: {age_limit: 0, ends: birthday}\n", "age_limit: 0 covers no child"),
+        ("cost: {out: {coinsurance_pct: 100}}\n", "cost.out.coinsurance_pct: at 100 the plan pays"),
+        (
+            "cancer_mandate_oon_in_network_cost: true\n",
+            "cancer_mandate_oon_in_network_cost: there is no cost.in",
+        ),
+        (
+            "cancer_mandate_oon_in_network_cost: true\n"
+            "cost: {in: {copay: '5'}, out: {copay: '5'}}\n",
+            "both networks cost the same",
+        ),
+        (
+            "limits: [{unit: opinion, per: condition, max_second: 3},"
+            " {unit: opinion, per: member, max_second: 2}]\n",
+            "limits.0: it is never reached, limits.1 always ends before it",
+        ),
+        (
+            "limits: [{unit: amount, per: member, term: annual, max: '5'},"
+            " {unit: amount, per: member, term: lifetime, max: '5'}]\n",
+            "limits.0: it is never reached, limits.1",
+        ),
+        (
+            "limits: [{unit: opinion, per: member, max_second: 1},"
+            " {unit: opinion, per: member, max_second: 1}]\n",
+            "limits.1: it is never reached, limits.0",
+        ),
+        (
+            "limits: [{unit: opinion, per: condition, max_second: 1, max_third: 1},"
+            " {unit: opinion, per: member, max_second: 2}]\n",
+            "",
+        ),
+        (
+            "third_opinion: always\nlimits: [{unit: opinion, per: member, max_third: 0}]\n",
+            "third_opinion: limits allow no third opinion",
+        ),
+        (
+            "mandatory_second_opinion: {procedure_groups: [disc], penalty_pct: 5}\n",
+            "it asks for an opinion on operations that no benefit pays",
+        ),
+        (
             "mandatory_second_opinion: {procedure_groups: [disc], penalty_pct: 0}\n",
             "the penalty is nothing",
         ),
@@ -87,13 +135,40 @@ def test_what_contradicts_itself_is_said_in_a_sentence(
 
 
 def test_suspicion_and_mandate_need_oncology(tmp_path: Path) -> None:
-    lines = "suspected_cancer: true\ncancer_mandate_oon_in_network_cost: true\n"
+    lines = (
+        "suspected_cancer: true\ncancer_mandate_oon_in_network_cost: true\n"
+        "cost: {in: {copay: '5'}}\n"
+    )
     path = tmp_path / "plans" / "some" / "v1.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(SMALL.replace("[oncology]", "[complex_surgery]") + lines, encoding="utf-8")
     shelf = PlanShelf(tmp_path)
 
     assert len(contradictions(shelf.plan("some"), shelf.keys("some"))) == 2
+
+
+def test_a_key_that_says_what_is_inherited_anyway_is_told(tmp_path: Path) -> None:
+    for name, text in (("some", SMALL), ("heir", "inherit: some/v1\nyear: calendar\n")):
+        path = tmp_path / "plans" / name / "v1.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+
+    heir, some = checked(tmp_path, "heir"), checked(tmp_path, "some")
+
+    assert (heir.exit_code, some.exit_code) == (1, 0)
+    assert heir.output == "heir: year: it says what the plan inherits anyway; take it out\n"
+
+
+def test_plans_that_inherit_in_a_circle_are_told(tmp_path: Path) -> None:
+    for name, parent in (("one", "other"), ("other", "one")):
+        path = tmp_path / "plans" / name / "v1.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"inherit: {parent}/v1\n", encoding="utf-8")
+
+    result = checked(tmp_path)
+
+    assert result.exit_code == 1
+    assert result.output.count("plans inherit in a circle") == 2
 
 
 def test_every_shipped_plan_is_sound_and_its_own_cases_pass() -> None:
