@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, update
 
 from payer_gateway.domain.claim import Use, WaitsFor
 from payer_gateway.domain.errors import NotFound
@@ -295,7 +296,14 @@ def opinions_used(
 
     Source of ``used`` beside the roster; the consultation being judged does not count itself.
     """
-    return work.conn.execute(
+    asked = {"tenant": tenant_id, "member": member_key, "but": but_consultation}
+    return work.conn.execute(_opinions_used(), asked).all()
+
+
+@cache
+def _opinions_used() -> Select[Any]:
+    """Put together once: it is asked for every coverage that is judged."""
+    return (
         select(
             claim.c.condition_key,
             claim.c.opinion_number,
@@ -312,12 +320,12 @@ def opinions_used(
             )
         )
         .where(
-            claim.c.tenant_id == tenant_id,
-            claim.c.member_key == member_key,
+            claim.c.tenant_id == bindparam("tenant"),
+            claim.c.member_key == bindparam("member"),
             claim.c.use == Use.CLAIM.value,
-            claim.c.consultation_id != but_consultation,
+            claim.c.consultation_id != bindparam("but"),
             or_(claim.c.relation.is_(None), claim.c.relation != "void"),
             submission.c.state == State.ACCEPTED.value,
         )
         .group_by(claim.c.condition_key, claim.c.opinion_number, claim.c.benefit_year)
-    ).all()
+    )

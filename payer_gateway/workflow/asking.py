@@ -117,14 +117,15 @@ def _plan(s: Services, policy: Policy, faults: list[Fault]) -> Plan | None:
         cure = "send the Coverage along: contained, or in a Bundle of type collection"
         faults.append(Fault(place, said, cure))
         return None
-    known = ", ".join(s.plans.names())
     if policy.plan is None:
+        known = ", ".join(s.plans.names())
         cure = f"add the plan: a class of type plan with one of these values: {known}"
         faults.append(Fault(f"{coverage.path}.class", None, cure))
         return None
     try:
         return s.plans.plan(policy.plan)
     except MappingError:
+        known = ", ".join(s.plans.names())
         cure = f"name a plan that is known here as the class of type plan: {known}"
         faults.append(Fault(f"{coverage.path}.class", policy.plan[:80], cure))
         return None

@@ -1,0 +1,171 @@
+"""How long a CoverageEligibilityRequest takes over HTTP, beside an endpoint that does nothing.
+
+Both stand behind gunicorn with the same workers on the same machine; the load comes from a process
+of its own, by the clock (``open_loop``). Runs are interleaved in pairs, so that whatever else the
+machine does meets both; the medians of the pairs are what is told.
+
+    python benchmarks/eligibility_http.py [--rate 200] [--seconds 10] [--pairs 5] [--quick] [--json]
+
+Bar: p99 at most 3 times that of the empty endpoint. Target: p99 at most 25 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from payer_gateway.app import build_services
+from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.settings import Settings
+from payer_gateway.workflow import clients
+
+ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+BAR, TARGET_MS = 3.0, 25.0
+WORKERS, THREADS = 2, 8
+SUBMIT = "/fhir/CoverageEligibilityRequest/$submit"
+
+
+def measure(rate: float = 200, seconds: float = 10, pairs: int = 5) -> dict[str, Any]:
+    """The figures; milliseconds from when a request was due to its last byte."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environ = {
+            **os.environ,
+            "PAYER_GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
+            "PAYER_GATEWAY_MAPPINGS": str(ROOT / "mappings"),
+            "PYTHONPATH": str(HERE),
+        }
+        headers = {
+            "Authorization": f"Bearer {_key(environ)}",
+            "Content-Type": "application/fhir+json",
+        }
+        body = folder / "request.json"
+        body.write_bytes(_request())
+        with (
+            _served("empty_endpoint:application", environ) as empty,
+            _served("wsgi:application", environ) as gateway,
+        ):
+            urls = {"empty": f"{empty}/empty", "submit": f"{gateway}{SUBMIT}"}
+            runs: dict[str, list[dict[str, Any]]] = {"empty": [], "submit": []}
+            for each in urls:  # what is read once is read now
+                _load(urls[each], 50, 2, body, headers)
+            for _ in range(pairs):
+                for each, told in runs.items():
+                    told.append(_load(urls[each], rate, seconds, body, headers))
+    p99 = {name: statistics.median(r["p99"] for r in told) for name, told in runs.items()}
+    return {
+        "rate": rate,
+        "seconds": seconds,
+        "pairs": pairs,
+        "workers": WORKERS,
+        "p50_ms": {n: statistics.median(r["p50"] for r in told) for n, told in runs.items()},
+        "p99_ms": p99,
+        "p99_ratio": round(p99["submit"] / p99["empty"], 2),
+        "failed": sum(r["sent"] - r["ok"] for told in runs.values() for r in told),
+        "load_average": [round(each, 1) for each in os.getloadavg()],
+        "runs": runs,
+    }
+
+
+def _key(environ: dict[str, str]) -> str:
+    services = build_services(Settings.from_env(environ))
+    try:
+        operator = Principal("default", Role.OPS, "local:benchmark")
+        return clients.add(services, operator, "default", "bench", Role.PROVIDER)["key"]
+    finally:
+        services.client.close()
+        services.database.close()
+
+
+def _request() -> bytes:
+    """A Bundle that says all that a fixture consultation says."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from fhir_requests import asked_about, encoded
+
+    (file,) = (ROOT / "fixtures" / "consultations").glob("01-*.json")
+    return encoded(asked_about(json.loads(file.read_text())))
+
+
+@contextmanager
+def _served(application: str, environ: dict[str, str]) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--log-level", "error", "--keep-alive", "30"),
+        *("--workers", str(WORKERS), "--threads", str(THREADS)),
+        *("--bind", f"127.0.0.1:{port}", application),
+    ]
+    server = subprocess.Popen(command, cwd=ROOT, env=environ)
+    try:
+        for _ in range(600):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _load(
+    url: str, rate: float, seconds: float, body: Path, headers: dict[str, str]
+) -> dict[str, Any]:
+    ran = subprocess.run(
+        [
+            *(sys.executable, str(HERE / "open_loop.py"), url),
+            *(str(rate), str(seconds), str(body), json.dumps(headers)),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = json.loads(ran.stdout)
+    taken = told.pop("milliseconds")
+    return {
+        **told,
+        "p50": round(taken[len(taken) // 2], 2),
+        "p99": round(taken[int(len(taken) * 0.99)], 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="only show that it runs")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    if asked.quick:
+        asked.rate, asked.seconds, asked.pairs = 20.0, 1.0, 1
+    told = measure(asked.rate, asked.seconds, asked.pairs)
+    if asked.json:
+        print(json.dumps(told))
+        return
+    for name in ("empty", "submit"):
+        print(f"{name:>7}  p50 {told['p50_ms'][name]:8.2f} ms   p99 {told['p99_ms'][name]:8.2f} ms")
+    verdict = "met" if told["p99_ratio"] <= BAR else "missed"
+    target = "met" if told["p99_ms"]["submit"] <= TARGET_MS else "missed"
+    print(
+        f"p99 is {told['p99_ratio']} times the empty endpoint's (bar {BAR:g}: {verdict}); target"
+        f" {TARGET_MS:g} ms {target}; {told['failed']} failed; load {told['load_average']}"
+    )
+
+
+if __name__ == "__main__":
+    main()
