@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CONSULTATIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint conformance bench clean
+.PHONY: help demo test check lint conformance bench mutation clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,11 @@ conformance: $(READY) ## HL7's validator over everything we emit (needs Java 17 
 bench: $(READY) ## How fast: a decision, a request, a night's run of a million members
 	$(BIN)/python benchmarks/eligibility.py
 
+mutation: $(READY) ## Do the tests of decisions notice a changed rule? (docs/mutation.md; takes long)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,mutation]'
+	$(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut results
+
 clean: ## Take away everything that was built
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) mutants build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

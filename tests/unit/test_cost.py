@@ -39,6 +39,9 @@ def usd(amount: str) -> Money:
         ("100.00", share(deductible="50.00"), "80.00", "0.00"),
         # Nobody pays more than the whole.
         ("30.00", share(copay="40.00", deductible="1000.00", coinsurance="40"), "0.00", "30.00"),
+        # Copay, what is left of the deductible, and 10 % of the 430.00 that remain.
+        ("500.00", share(copay="20.00", deductible="100.00", coinsurance="10"), "50.00", "113.00"),
+        ("60.00", share(copay="20.00", deductible="100.00", coinsurance="10"), "50.00", "60.00"),
         # Half up at the very end: 20 % of 0.13 is 0.026.
         ("0.13", share(coinsurance="20"), "0.00", "0.03"),
     ],

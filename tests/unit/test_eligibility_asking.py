@@ -12,9 +12,17 @@ from builders import ROOT
 from eligibility_cases import SHELF
 
 from payer_gateway.domain.consultation import Coding, Consultation, Period
-from payer_gateway.domain.eligibility import Leg, Question, question_of
+from payer_gateway.domain.eligibility import (
+    Decision,
+    Leg,
+    Question,
+    Trace,
+    no_coverage,
+    question_of,
+)
 from payer_gateway.domain.eligibility_question import EarlierOpinion, Member
 from payer_gateway.domain.money import Money
+from payer_gateway.domain.reasons import Code, Reason, Verdict
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.consultation import read_consultation
 
@@ -40,9 +48,10 @@ def asked(document: dict[str, Any], *, fee: Money | None = None, coverage: int =
 
 
 def test_every_field_comes_from_its_place_in_the_consultation() -> None:
-    fee = Money(Decimal("400.00"), "USD")
+    fee, document = Money(Decimal("400.00"), "USD"), a_document()
+    document["first_opinion"]["recommends_surgery"] = True
 
-    question = asked(a_document(), fee=fee)
+    question = asked(document, fee=fee)
 
     assert question == Question(
         opinion_number=2,
@@ -75,7 +84,7 @@ def test_every_field_comes_from_its_place_in_the_consultation() -> None:
         billed=Money(Decimal("930.00"), "USD"),
         agreed_fee=fee,
         urgency="elective",
-        recommends_surgery=read(a_document()).first_opinion.recommends_surgery,
+        recommends_surgery=True,
         patient_location="US-MA",
         provider_licensed_in=("US-MA",),
         language="en-US",
@@ -181,3 +190,20 @@ def test_a_benefit_that_is_asked_for_is_asked_about() -> None:
     consultation = replace(read(a_document()), benefit="oncology")
 
     assert question_of(consultation, consultation.coverages[0], PPO, None).benefit == "oncology"
+
+
+def test_a_consultation_without_coverage_is_answered_in_one_way() -> None:
+    decision = no_coverage()
+
+    assert decision == Decision(
+        verdict=Verdict.NOT_ELIGIBLE,
+        reasons=(Reason(Code.NO_COVERAGE, "coverage-in-force"),),
+        benefit=None,
+        service_type="3",
+        auth_required=False,
+        cost=None,
+        remaining={},
+        eligible_from=None,
+        notes=(),
+        trace=(Trace("coverage-in-force", "NO_COVERAGE", {}),),
+    )
