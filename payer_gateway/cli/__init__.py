@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Check plan files and their decided cases; release them."),
     "eligibility": ("eligibility", "Ask whether an opinion is paid; run decided cases."),
     "reconcile": ("reconcile", "Compare our accepted claims with the insurer's list."),
+    "retention": ("retention", "Take away old exchanges of claims that have ended."),
     "metrics": ("metrics", "Print the Prometheus metrics."),
     "roster": ("roster", "Import who is covered, and what of it is used."),
     "client": ("client", "API clients and their keys."),

@@ -8,8 +8,10 @@ import click
 
 from payer_gateway.cli.output import json_line
 from payer_gateway.cli.session import local_operator, opened
+from payer_gateway.domain.errors import Conflict
 from payer_gateway.settings import Settings
 from payer_gateway.storage.database import Database
+from payer_gateway.storage.workers import working_against
 from payer_gateway.workflow import restoring
 
 
@@ -19,10 +21,17 @@ def db() -> None:
 
 
 @db.command()
-def upgrade() -> None:
-    """Bring the schema to this version. Stop the workers first."""
+@click.option("--force", is_flag=True, help="Even while workers are at work.")
+def upgrade(force: bool) -> None:
+    """Bring the schema to this version. Stop the workers first: it is refused while one works."""
     database = Database(Settings.from_env(os.environ).database_url)
     try:
+        working = [] if force else working_against(database)
+        if working:
+            raise Conflict(
+                f"{len(working)} workers are at work on it ({', '.join(working[:5])}): stop them"
+                " first. One that was killed counts as gone after 30 s"
+            )
         database.upgrade()
         click.echo(f"schema {database.schema_version()}")
     finally:

@@ -37,14 +37,24 @@ def show(submission_id: str, what: str | None) -> None:
 @click.option("--booked", is_flag=True, help="The insurer has it.")
 @click.option("--not-booked", is_flag=True, help="The insurer has not got it.")
 @click.option("--evidence", required=True, help="How you know: who said so, which number.")
-def resolve(submission_id: str, booked: bool, not_booked: bool, evidence: str) -> None:
+@click.option(
+    "--control-number", metavar="NUMBER", help="With --booked: the insurer's number of it."
+)
+def resolve(
+    submission_id: str, booked: bool, not_booked: bool, evidence: str, control_number: str | None
+) -> None:
     """A person found out whether the insurer booked it."""
     if booked == not_booked:
         raise click.UsageError("say either --booked or --not-booked")
     with opened() as services:
         json_line(
             repair.resolve(
-                services, local_operator(), submission_id, booked=booked, evidence=evidence
+                services,
+                local_operator(),
+                submission_id,
+                booked=booked,
+                evidence=evidence,
+                control_number=control_number,
             )
         )
 
@@ -52,7 +62,15 @@ def resolve(submission_id: str, booked: bool, not_booked: bool, evidence: str) -
 @submission.command()
 @click.argument("submission_id", metavar="ID")
 @click.option("--reason", required=True)
-def cancel(submission_id: str, reason: str) -> None:
+@click.option(
+    "--not-booked",
+    metavar="EVIDENCE",
+    help="Where nobody knows: how you know that the insurer has not got it.",
+)
+def cancel(submission_id: str, reason: str, not_booked: str | None) -> None:
     """Take it back before anything is booked."""
     with opened() as services:
-        json_line(repair.cancel(services, local_operator(), submission_id, reason))
+        row = repair.cancel(
+            services, local_operator(), submission_id, reason, not_booked=not_booked
+        )
+        json_line(row)

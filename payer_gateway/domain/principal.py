@@ -30,6 +30,7 @@ class Act(StrEnum):
     STEER_INSURER = "pause, resume or test an insurer"
     DELIVER = "deliver submissions"
     MANAGE_CLIENTS = "add clients"
+    PRUNE = "take away what is old"
     WATCH = "read the metrics"
     BRING_ANSWERS = "bring an insurer's late answers"
     IMPORT_ROSTER = "import a roster"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, inspect, select, update
 
-from payer_gateway.storage.database import Work
+from payer_gateway.storage.database import Database, Work, head_version
 from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.storage.tables import worker
 
@@ -42,3 +42,13 @@ def every(work: Work) -> Sequence[Row[Any]]:
 def at_work(work: Work) -> list[str]:
     """Names of those that left their mark lately."""
     return [row.name for row in every(work) if row.seen_at > work.now - GONE_AFTER]
+
+
+def working_against(database: Database) -> list[str]:
+    """Workers at work on a database that is about to be migrated; none where nothing is to do."""
+    if database.schema_version() in (None, head_version()):
+        return []
+    with database.read() as work:
+        if not inspect(work.conn).has_table(worker.name):
+            return []  # older than heartbeats
+        return at_work(work)

@@ -171,6 +171,7 @@ class PersonsDecisionShape(Shape):
 class Resolution:
     booked: bool
     evidence: str
+    control_number: str | None
 
 
 class ResolutionShape(Shape):
@@ -178,6 +179,20 @@ class ResolutionShape(Shape):
     makes = Resolution
     booked = Flag()
     evidence = _why("how you know: who said so, which number")
+    control_number = Text("the insurer's number of it, if it is booked", longest=100, optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    reason: str
+    not_booked: str | None
+
+
+class CancellationShape(Shape):
+    what = "an object with reason and, where nobody knows, not_booked"
+    makes = Cancellation
+    reason = _why()
+    not_booked = _why("how you know that the insurer has not got it", optional=True)
 
 
 @dataclass(frozen=True, slots=True)

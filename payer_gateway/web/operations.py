@@ -166,7 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{_V1}/submissions/{{submission_id}}/cancel",
         Act.REPAIR_SUBMISSION,
         "Take it back before anything is booked.",
-        takes="Reason",
+        takes="Cancellation",
         gives={200: "Submission"},
     ),
     Operation(

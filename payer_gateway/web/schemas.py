@@ -226,6 +226,7 @@ def all_schemas() -> dict[str, Schema]:
         "Correction": of_shape(bodies.CorrectionShape()),
         "PersonsDecision": of_shape(bodies.PersonsDecisionShape()),
         "Resolution": of_shape(bodies.ResolutionShape()),
+        "Cancellation": of_shape(bodies.CancellationShape()),
         "Reason": of_shape(bodies.ReasonShape()),
         "ConsultationSummary": _object(
             consultation=_ID,

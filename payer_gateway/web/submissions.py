@@ -28,14 +28,22 @@ def submissions(services: Services) -> Blueprint:
     def resolve(submission_id: str) -> Response:
         asked: bodies.Resolution = bodies.read_body(bodies.ResolutionShape)
         row = repair.resolve(
-            services, caller(), submission_id, booked=asked.booked, evidence=asked.evidence
+            services,
+            caller(),
+            submission_id,
+            booked=asked.booked,
+            evidence=asked.evidence,
+            control_number=asked.control_number,
         )
         return json_answer(row)
 
     @routes.post("/<submission_id>/cancel")
     def cancel(submission_id: str) -> Response:
-        asked: bodies.Reason = bodies.read_body(bodies.ReasonShape)
-        return json_answer(repair.cancel(services, caller(), submission_id, asked.reason or ""))
+        asked: bodies.Cancellation = bodies.read_body(bodies.CancellationShape)
+        row = repair.cancel(
+            services, caller(), submission_id, asked.reason, not_booked=asked.not_booked
+        )
+        return json_answer(row)
 
     @routes.post("/<submission_id>/replay")
     def replay(submission_id: str) -> Response:

@@ -63,11 +63,21 @@ def replay_one(
 
 
 def resolve(
-    s: Services, principal: Principal, submission_id: str, *, booked: bool, evidence: str
+    s: Services,
+    principal: Principal,
+    submission_id: str,
+    *,
+    booked: bool,
+    evidence: str,
+    control_number: str | None = None,
 ) -> dict[str, Any]:
-    """A person found out whether the insurer booked it. Booked: accepted. Not booked: ready."""
+    """A person found out whether the insurer booked it. Booked: accepted, with the insurer's own
+    number of it where that is known (a void needs it). Not booked: ready."""
     principal.must_be_allowed(Act.REPAIR_SUBMISSION)
     must_say(evidence, "evidence")
+    if control_number is not None and (not booked or not 0 < len(control_number.strip()) <= 100):
+        cure = "give the insurer's number, 1 to 100 characters, of what it has booked"
+        raise InvalidInput((Fault("control_number", control_number[:80], cure),))
     with s.database.write() as work:
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         by = principal.subject
@@ -76,7 +86,8 @@ def resolve(
         if State(row.state) is not State.NEEDS_HUMAN:
             raise Conflict(f"submission {row.id} is {row.state}: only needs_human is resolved")
         if booked:
-            ledger.acknowledged(work, row, row.control_number, None)
+            number = (control_number or "").strip() or row.control_number
+            ledger.acknowledged(work, row, number, None)
             following.take_its_place(work, row, None, by)
             outbox.move(
                 work,
@@ -86,9 +97,11 @@ def resolve(
                 by,
                 reason=evidence,
                 cause_id=None,
+                control_number=number,
                 adjudication_due=_answer_due(s, work, row),
             )
         else:
+            _must_still_correct(work, row)
             outbox.move(
                 work,
                 row,
@@ -113,15 +126,30 @@ def _as_unknown(work: Work, row: Row[Any], by: str) -> Row[Any]:
     return outbox.get(work, row.tenant_id, row.id)
 
 
-def cancel(s: Services, principal: Principal, submission_id: str, reason: str) -> dict[str, Any]:
-    """Take back a submission before anything was booked; what waited for it is closed."""
+def cancel(
+    s: Services,
+    principal: Principal,
+    submission_id: str,
+    reason: str,
+    *,
+    not_booked: str | None = None,
+) -> dict[str, Any]:
+    """Take back a submission before anything was booked; what waited for it is closed.
+
+    Where nobody knows whether it is booked, ``not_booked`` is the evidence that it is not: so it
+    need not be made ready, and perhaps sent, before it can be taken back.
+    """
     principal.must_be_allowed(Act.REPAIR_SUBMISSION)
     must_say(reason, "reason")
     with s.database.write() as work:
         row = outbox.get(work, principal.tenant_id, submission_id, lock=True)
         if State.CANCELLED not in NEXT[State(row.state)]:
             raise Conflict(f"submission {row.id} is {row.state}: {_HINT[State(row.state)]}")
-        must_be_known(row)
+        if not_booked is None:
+            must_be_known(row)
+        else:
+            must_say(not_booked, "not_booked")
+            reason = f"{reason} (not booked: {not_booked})"
         outbox.move(work, row, State.CANCELLED, "cancelled", principal.subject, reason=reason)
         waiting.cancelled(work, row)
         return summary.of_submission(outbox.get(work, row.tenant_id, row.id), None)
