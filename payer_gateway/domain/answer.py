@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from payer_gateway.domain.consultation import Period
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.submission import OutcomeClass
+
+
+class Review(StrEnum):
+    """What an insurer has decided on a prior authorization, of a line or of the whole."""
+
+    APPROVED = "approved"
+    MODIFIED = "modified"  # leave, but not for what was asked
+    PARTLY = "partly"  # the whole only: leave for some lines, none for others
+    DENIED = "denied"
+    PENDED = "pended"  # the decision is still to come
+    UNCLEAR = "unclear"  # a code nobody has explained to us: never an approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,10 @@ class LineResult:
     payable: Money | None
     patient: Money | None
     reasons: tuple[str, ...]
+    review: Review | None = None
+    authorization_number: str | None = None
+    second_opinion: bool | None = None  # the insurer wants one before it approves
+    notes: tuple[str, ...] = ()  # its own words (hostile text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,13 @@ class Adjudication:
     lines: tuple[LineResult, ...]
     payment: Money | None
     said_at: datetime | None = None  # when the insurer says that it decided, to the second
+    review: Review | None = None
+
+    @property
+    def second_opinion(self) -> bool | None:
+        """Whether the insurer wants a second opinion for any line; None: it does not say."""
+        said = [line.second_opinion for line in self.lines if line.second_opinion is not None]
+        return any(said) if said else None
 
     @property
     def payable(self) -> Money | None:
@@ -49,6 +72,7 @@ class Issue:
     code: str
     expression: str
     text: str
+    followup: str | None = None  # what the insurer asks to be done about it (its code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +84,4 @@ class Reading:
     adjudication: Adjudication | None = None
     issues: tuple[Issue, ...] = ()
     retry_after_s: int | None = None
+    so_far: Adjudication | None = None  # what is said already while the decision is still to come

@@ -48,6 +48,12 @@ def bare_codes_of(concept: object) -> list[str]:
     return [said(as_object(c).get("code")) for c in as_list(as_object(concept).get("coding"))[:20]]
 
 
+def extensions_of(element: Mapping[str, object], url: str) -> list[Mapping[str, object]]:
+    """The extensions of that name, twenty at most."""
+    every = map(as_object, as_list(element.get("extension"))[:100])
+    return [extension for extension in every if extension.get("url") == url][:20]
+
+
 def identifier_of(value: object) -> str | None:
     identifier = as_object(value)
     system, number = named(identifier.get("system")), named(identifier.get("value"))

@@ -117,8 +117,10 @@ def _notice(
         named += map(identifier_of, as_list(claims[url].get("identifier"))[:10])
     elif url.startswith("Claim/"):
         named.append(url.removeprefix("Claim/").partition("/")[0])
-    identifiers = tuple(dict.fromkeys(_whole(each) for each in named if each))
     numbers = [identifier_of(each) for each in as_list(answer.get("identifier"))[:10]]
+    # Some send our own number back as the number of their answer (a habit of PAS servers).
+    named += [each for each in numbers if each and each.startswith(f"{CLAIM_SYSTEM}|")]
+    identifiers = tuple(dict.fromkeys(_whole(each) for each in named if each))
     if not identifiers and not url and not any(numbers):
         cure = f"add identifier: system {CLAIM_SYSTEM} and the claim's number, as it was sent"
         faults.append(Fault(f"{path}.request", None, cure))

@@ -7,45 +7,60 @@ named issue, never as an exception.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from payer_gateway.domain.answer import Issue, Reading
+from payer_gateway.domain.answer import Adjudication, Issue, Reading, Review
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import InvalidInput
 from payer_gateway.domain.exchange import Reply
 from payer_gateway.domain.submission import OutcomeClass, class_of_status
 from payer_gateway.mapping.adjudication import read_adjudication, read_control_number
+from payer_gateway.mapping.answers import (
+    answers_in,
+    echo_faults,
+    envelope_issues,
+    names_ours,
+    resources_in,
+)
 from payer_gateway.mapping.canonical import parse_json
-from payer_gateway.mapping.hostile import as_list, as_object, codes_of, identifier_of, said
+from payer_gateway.mapping.complaints import MAX_ISSUES, issues_in, outcomes_in
+from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, said
 from payer_gateway.mapping.profile import Profile
+from payer_gateway.mapping.review import review_of
 from payer_gateway.mapping.speech import Rule, Speech
 
 MAX_RETRY_AFTER_S = 24 * 3600
-MAX_ISSUES = 50
 _Object = Mapping[str, object]
 _BAD = frozenset({"fatal", "error"})
 
 
 def read_submit(
-    profile: Profile, use: Use, reply: Reply, *, identifier: str | None = None
+    profile: Profile,
+    use: Use,
+    reply: Reply,
+    *,
+    identifier: str | None = None,
+    sent: bytes | None = None,
 ) -> Reading:
     """The answer to a submission.
 
     Not 2xx: "duplicate" in an OperationOutcome, then the profile's own statuses, then the
     gateway's. 2xx: no JSON is in doubt; else the first rule of the profile that matches, and
     UNREADABLE_ANSWER when none does. With ``identifier`` (``system|value`` of our claim) an answer
-    that names another claim is UNREADABLE_ANSWER too.
+    that names another claim is UNREADABLE_ANSWER too. With ``sent`` (the bytes it answers) its
+    lines are held against ours.
     """
     document, is_json = _parse(reply.body)
-    issues = tuple(_issues(document))
+    speech = profile.speeches[use]
+    issues = tuple(issues_in(document, speech))
     retry_after = _retry_after(reply.headers)
     if not 200 <= reply.status < 300:
         outcome = _refused(profile, reply.status, document)
         return Reading(outcome, issues=issues, retry_after_s=retry_after)
     if not is_json and reply.body.strip():
         return Reading(OutcomeClass.IN_DOUBT, retry_after_s=retry_after)
-    speech = profile.speeches[use]
     answer = _answer(document, speech)
     if answer is not None and not _is_about(answer, identifier):
         return Reading(
@@ -54,19 +69,44 @@ def read_submit(
     rule = match_rule(speech, reply.status, document)
     if rule is None:
         # An empty body says nothing at all: like a line cut off, not like an unknown answer.
-        silent = not is_json
-        outcome = OutcomeClass.IN_DOUBT if silent else OutcomeClass.UNREADABLE_ANSWER
-        return Reading(outcome, issues=issues, retry_after_s=retry_after)
+        if not is_json:
+            return Reading(OutcomeClass.IN_DOUBT, issues=issues, retry_after_s=retry_after)
+        unread = (*issues, _no_rule(document))[:MAX_ISSUES]
+        return Reading(OutcomeClass.UNREADABLE_ANSWER, issues=unread, retry_after_s=retry_after)
     outcome = speech.rules[rule].then
     if answer is None:
         return Reading(outcome, issues=issues, retry_after_s=retry_after)
-    control, more = read_control_number(answer, speech.amounts)
+    if speech.envelope_of_answers is not None:
+        issues += tuple(envelope_issues(document, answer, speech.envelope_of_answers))
+        if sent is not None:
+            issues += tuple(echo_faults(document, _parse(sent)[0]))
+    control, more = read_control_number(answer, speech.amounts, identifier)
+    issues = (*issues, *more)
     if outcome is not OutcomeClass.ACCEPTED:
-        return Reading(outcome, control, None, (*issues, *more)[:MAX_ISSUES], retry_after)
-    adjudication, found = read_adjudication(answer, speech.amounts, use)
-    return Reading(
-        outcome, control, adjudication, (*issues, *more, *found)[:MAX_ISSUES], retry_after
-    )
+        so_far, found = _so_far(answer, speech, use, outcome)
+        kept = (*issues, *found)[:MAX_ISSUES]
+        return Reading(outcome, control, None, kept, retry_after, so_far)
+    adjudication, found = read_adjudication(answer, speech.amounts, use, _lines_of(sent, speech))
+    return Reading(outcome, control, adjudication, (*issues, *found)[:MAX_ISSUES], retry_after)
+
+
+def _so_far(
+    answer: _Object, speech: Speech, use: Use, outcome: OutcomeClass
+) -> tuple[Adjudication | None, list[Issue]]:
+    """What an undecided answer says already, where the dialect reviews lines."""
+    if speech.amounts.review is None or outcome is not OutcomeClass.ACCEPTED_ASYNC:
+        return None, []
+    return read_adjudication(answer, speech.amounts, use)
+
+
+def _lines_of(sent: bytes | None, speech: Speech) -> frozenset[int] | None:
+    """The numbers of the lines that were sent; None where nobody needs or knows them."""
+    if sent is None or speech.amounts.review is None:
+        return None
+    document, _ = _parse(sent)
+    claim = next((r for r in resources_in(document) if r.get("resourceType") == "Claim"), {})
+    items = map(as_object, as_list(claim.get("item")))
+    return frozenset(n for item in items if isinstance(n := item.get("sequence"), int))
 
 
 def read_inquiry(
@@ -79,9 +119,11 @@ def read_inquiry(
     """
     speech = profile.speeches[use]
     document, _ = _parse(reply.body)
+    if speech.result != "searchset":
+        return _read_operation(document, reply, speech, use, identifier)
     found = _searchset(document, reply.status)
     if found is None:
-        return _no_answer(reply, document)
+        return _no_answer(reply, document, speech)
     claims = [r for r in found if r.get("resourceType") == speech.asked_for]
     every = [r for r in found if r.get("resourceType") == speech.answered_by]
     answers = [r for r in every if _is_about(r, identifier)]
@@ -89,8 +131,8 @@ def read_inquiry(
     asks_for_answers = speech.asked_for == speech.answered_by
     ours = answers if asks_for_answers else [r for r in claims if _bears(r, identifier)]
     if not ours:
-        return _not_found(document, reply, any_left=bool(claims or every))
-    return _found(answers, speech, use)
+        return _not_found(document, reply, speech, any_left=bool(claims or every))
+    return _found(answers, speech, use, identifier)
 
 
 def read_answer(
@@ -100,20 +142,45 @@ def read_answer(
     without one while it is queued, NOT_FOUND when there is none yet, NO_ANSWER."""
     speech = profile.speeches[use]
     document, _ = _parse(reply.body)
+    if speech.result != "searchset":
+        return _read_operation(document, reply, speech, use, identifier)
     found = _searchset(document, reply.status)
     if found is None:
-        return _no_answer(reply, document)
+        return _no_answer(reply, document, speech)
     every = [r for r in found if r.get("resourceType") == speech.answered_by]
     ours = [r for r in every if _is_about(r, identifier)]
     if not ours:
-        return _not_found(document, reply, any_left=bool(every))
-    return _found(ours, speech, use)
+        return _not_found(document, reply, speech, any_left=bool(every))
+    return _found(ours, speech, use, identifier)
 
 
-def read_notified(profile: Profile, use: Use, answer: Mapping[str, object]) -> Reading:
-    """One ClaimResponse that the insurer brought by itself: FOUND, with the adjudication when it
-    is final."""
-    return _found([answer], profile.speeches[use], use)
+def _read_operation(
+    document: object, reply: Reply, speech: Speech, use: Use, identifier: str | None
+) -> Reading:
+    """What the operation $inquire returned: Bundles of answers, bare or in Parameters.
+
+    It finds by patient and provider, so what comes back may be about other claims: only an answer
+    that says it is about ours is ours, and one that does not say leaves everything open.
+    """
+    body = as_object(document)
+    if not 200 <= reply.status < 300 or body.get("resourceType") not in ("Parameters", "Bundle"):
+        return _no_answer(reply, document, speech)
+    if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(document)):
+        return _no_answer(reply, document, speech)
+    about = [
+        (answer, True if identifier is None else names_ours(answer, identifier))
+        for answer in answers_in(document, speech)
+    ]
+    ours = [answer for answer, is_ours in about if is_ours]
+    if ours:
+        reading = _found(ours, speech, use, identifier)
+        if body["resourceType"] != speech.result:
+            odd = Issue("inquiry-result", str(body["resourceType"]), f"no {speech.result} came")
+            return replace(reading, issues=(*reading.issues, odd)[:MAX_ISSUES])
+        return reading
+    if any(is_ours is None for _, is_ours in about):
+        return _no_answer(reply, document, speech)
+    return Reading(OutcomeClass.NOT_FOUND)
 
 
 def match_rule(speech: Speech, status: int, document: object) -> int | None:
@@ -125,7 +192,7 @@ def match_rule(speech: Speech, status: int, document: object) -> int | None:
         if rule.resource == "none":
             if document is None:
                 return number
-        elif any(_matches(rule, r) for r in _candidates(document, answer, rule)):
+        elif any(_matches(rule, r, speech) for r in _candidates(document, answer, rule)):
             return number
     return None
 
@@ -133,14 +200,16 @@ def match_rule(speech: Speech, status: int, document: object) -> int | None:
 def _candidates(document: object, answer: _Object | None, rule: Rule) -> Iterator[_Object]:
     """What the rule may match: the insurer's answer where there is one, whatever stands beside
     it in a Bundle; else the body or the Bundle's entries."""
-    body = as_object(document)
-    for resource in (body, *_entries(body)) if answer is None else (answer,):
+    for resource in resources_in(document) if answer is None else (answer,):
         if rule.resource is None or resource.get("resourceType") == rule.resource:
             yield resource
 
 
-def _matches(rule: Rule, resource: _Object) -> bool:
+def _matches(rule: Rule, resource: _Object, speech: Speech) -> bool:
     if rule.outcome and said(resource.get("outcome")) not in rule.outcome:
+        return False
+    words = speech.amounts.review
+    if rule.review and (words is None or review_of(resource, words) not in rule.review):
         return False
     if not rule.severity and not rule.issue:
         return True
@@ -168,54 +237,15 @@ def _entries(bundle: _Object) -> list[_Object]:
 
 def _answer(document: object, speech: Speech) -> _Object | None:
     """The insurer's answer: the body itself or the first one in a Bundle."""
-    body = as_object(document)
-    for resource in (body, *_entries(body)):
-        if resource.get("resourceType") == speech.answered_by:
-            return resource
-    return None
+    return next(iter(answers_in(document, speech)), None)
 
 
 def _refused(profile: Profile, status: int, document: object) -> OutcomeClass:
-    outcomes = _outcomes(document)
+    outcomes = outcomes_in(document)
     if any(said(issue.get("code")) == "duplicate" for issue in outcomes):
         return OutcomeClass.DUPLICATE_REPORTED
     # class_of_status leaves only 2xx open, and this is none.
     return profile.status_overrides.get(status) or class_of_status(status) or OutcomeClass.IN_DOUBT
-
-
-def _outcomes(document: object) -> list[_Object]:
-    """The issues of every OperationOutcome in the answer."""
-    body = as_object(document)
-    return [
-        as_object(issue)
-        for resource in (body, *_entries(body))
-        if resource.get("resourceType") == "OperationOutcome"
-        for issue in as_list(resource.get("issue"))
-    ][:MAX_ISSUES]
-
-
-def _issues(document: object) -> Iterator[Issue]:
-    for issue in _outcomes(document):
-        details = as_object(issue.get("details"))
-        words = said(details.get("text")) or said(issue.get("diagnostics"))
-        codes = codes_of(details)
-        where = as_list(issue.get("expression")) or as_list(issue.get("location"))
-        yield Issue(
-            code=codes[0] if codes else said(issue.get("code")),
-            expression=said(where[0]) if where else "",
-            text=words,
-        )
-    body = as_object(document)
-    for resource in (body, *_entries(body)):
-        for error in map(as_object, as_list(resource.get("error"))[:MAX_ISSUES]):
-            codes = codes_of(error.get("code"))
-            path = ".".join(
-                f"{part}[{n}]"
-                for part in ("item", "detail", "subDetail")
-                if isinstance(n := error.get(f"{part}Sequence"), int)
-            )
-            text = said(as_object(error.get("code")).get("text"))
-            yield Issue(codes[0] if codes else "error", path, text)
 
 
 def _searchset(document: object, status: int) -> list[_Object] | None:
@@ -226,38 +256,50 @@ def _searchset(document: object, status: int) -> list[_Object] | None:
     if body.get("type") != "searchset":
         return None
     entries = _entries(body)
-    if any(said(issue.get("severity")) in _BAD for issue in _outcomes(body)):
+    if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(body)):
         return None
     return entries
 
 
-def _not_found(document: object, reply: Reply, *, any_left: bool) -> Reading:
+def _not_found(document: object, reply: Reply, speech: Speech, *, any_left: bool) -> Reading:
     total = as_object(document).get("total")
     if total == 0 and isinstance(total, int) and not isinstance(total, bool) and not any_left:
         return Reading(OutcomeClass.NOT_FOUND)
-    return _no_answer(reply, document)
+    return _no_answer(reply, document, speech)
 
 
-def _no_answer(reply: Reply, document: object) -> Reading:
+def _no_answer(reply: Reply, document: object, speech: Speech) -> Reading:
     return Reading(
         OutcomeClass.NO_ANSWER,
-        issues=tuple(_issues(document)),
+        issues=tuple(issues_in(document, speech)),
         retry_after_s=_retry_after(reply.headers),
     )
 
 
-def _found(answers: list[_Object], speech: Speech, use: Use) -> Reading:
+def _found(
+    answers: list[_Object], speech: Speech, use: Use, identifier: str | None = None
+) -> Reading:
     """The latest final answer decides; without one the claim is there and nothing is decided."""
-    final = [a for a in answers if said(a.get("outcome")) in speech.amounts.final]
+    final = [a for a in answers if _is_final(a, speech)]
     chosen = max(final or answers, key=lambda a: said(a.get("created")), default=None)
     if chosen is None:
         return Reading(OutcomeClass.FOUND)
-    issues = tuple(_issues(chosen))
-    control, more = read_control_number(chosen, speech.amounts)
+    issues = tuple(issues_in(chosen, speech))
+    control, more = read_control_number(chosen, speech.amounts, identifier)
+    issues = (*issues, *more)
     if not final:
-        return Reading(OutcomeClass.FOUND, control, None, (*issues, *more))
+        so_far, found = _so_far(chosen, speech, use, OutcomeClass.ACCEPTED_ASYNC)
+        kept = (*issues, *found)[:MAX_ISSUES]
+        return Reading(OutcomeClass.FOUND, control, None, kept, so_far=so_far)
     adjudication, found = read_adjudication(chosen, speech.amounts, use)
-    return Reading(OutcomeClass.FOUND, control, adjudication, (*issues, *more, *found)[:MAX_ISSUES])
+    return Reading(OutcomeClass.FOUND, control, adjudication, (*issues, *found)[:MAX_ISSUES])
+
+
+def _is_final(answer: _Object, speech: Speech) -> bool:
+    if said(answer.get("outcome")) not in speech.amounts.final:
+        return False
+    words = speech.amounts.review
+    return words is None or review_of(answer, words) is not Review.PENDED
 
 
 def _bears(claim: _Object, identifier: str | None) -> bool:
@@ -274,6 +316,11 @@ def _is_about(answer: _Object, identifier: str | None) -> bool:
         return True
     named = identifier_of(as_object(answer.get("request")).get("identifier"))
     return named is None or named == identifier
+
+
+def _no_rule(document: object) -> Issue:
+    kind = said(as_object(document).get("resourceType")) or "no resource"
+    return Issue("no-rule", kind, "no rule of the insurer's file reads this answer")
 
 
 def _other_claim() -> Issue:

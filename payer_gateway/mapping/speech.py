@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from payer_gateway.domain.answer import Review
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
 from payer_gateway.mapping.our_codes import OUR_CODES
 from payer_gateway.mapping.profile_file import Document, template_of
+from payer_gateway.mapping.review import ReviewWords
 
 AMOUNTS = ("billed", "allowed", "payable", "patient")
 
@@ -32,6 +34,7 @@ class Rule:
     outcome: frozenset[str]
     severity: frozenset[str]
     issue: frozenset[str]
+    review: frozenset[str]
     then: OutcomeClass
 
 
@@ -45,6 +48,23 @@ class Amounts:
     period: str
     approved: frozenset[str]
     kinds: Mapping[str, str]
+    review: ReviewWords | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorWords:
+    """Extensions of an answer's errors: what to do about one, and where it is."""
+
+    followup: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnvelope:
+    """What a Bundle with an answer must be like; what it is not is named, and read all the same."""
+
+    type: str
+    needs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,9 @@ class Speech:
     amounts: Amounts = field(repr=False)
     asked_for: str
     answered_by: str
+    result: str  # what an inquiry returns: searchset, Parameters or Bundle
+    errors: ErrorWords
+    envelope_of_answers: AnswerEnvelope | None
 
 
 def speech(resolved: Document, where: str) -> Speech:
@@ -68,6 +91,8 @@ def speech(resolved: Document, where: str) -> Speech:
     context = Context(where, codes)
     templates = resolved["resources"]
     rules = tuple(_rule(rule) for rule in resolved["responses"])
+    errors = resolved["adjudication"].get("errors", {})
+    envelope = resolved["adjudication"].get("envelope")
     return Speech(
         dialect=resolved["dialect"],
         codes=codes,
@@ -85,6 +110,11 @@ def speech(resolved: Document, where: str) -> Speech:
         amounts=_amounts(resolved["adjudication"], where),
         asked_for=resolved["inquiry"]["request"],
         answered_by=resolved["inquiry"]["answer"],
+        result=resolved["inquiry"].get("result", "searchset"),
+        errors=ErrorWords(errors.get("followup"), errors.get("path")),
+        envelope_of_answers=(
+            AnswerEnvelope(envelope["type"], tuple(envelope["needs"])) if envelope else None
+        ),
     )
 
 
@@ -127,6 +157,7 @@ def _rule(rule: Document) -> Rule:
         outcome=frozenset(when.get("outcome", ())),
         severity=frozenset(when.get("severity", ())),
         issue=frozenset(when.get("issue", ())),
+        review=frozenset(when.get("review", ())),
         then=OutcomeClass(rule["then"]),
     )
 
@@ -147,4 +178,27 @@ def _amounts(a: Document, where: str) -> Amounts:
         period=a["authorization"]["period"],
         approved=frozenset(a["approved"]),
         kinds=kinds,
+        review=_review(a["review"], where) if "review" in a else None,
+    )
+
+
+def _review(r: Document, where: str) -> ReviewWords:
+    meanings: dict[str, Review] = {}
+    for review, codes in r["codes"].items():
+        for code in codes:
+            if code in meanings:
+                raise MappingError(
+                    f"{where}: adjudication.review.codes.{review}: {code!r} is already"
+                    f" {meanings[code]}"
+                )
+            meanings[code] = Review(review)
+    return ReviewWords(
+        action=r["action"],
+        code=r["code"],
+        system=r["system"],
+        number=r["number"],
+        reasons=r["reasons"],
+        second_opinion=r["second_opinion"],
+        line_period=r["line_period"],
+        meanings=meanings,
     )

@@ -1,0 +1,160 @@
+"""Finding an insurer's answer in whatever came: a resource, a Bundle, Parameters, one in another;
+and naming what is wrong with its envelope. Hostile input ends as nothing found, never as an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from payer_gateway.domain.answer import Issue
+from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, said
+from payer_gateway.mapping.speech import AnswerEnvelope, ErrorWords, Speech
+
+_Object = Mapping[str, object]
+MAX_DEPTH = 3
+MAX_RESOURCES = 2000
+MAX_NAMED = 20
+TRACE = "itemTraceNumber"
+
+
+def resources_in(document: object) -> list[_Object]:
+    """The body itself, then what its entries and parameters hold, to a depth of three."""
+    body = as_object(document)
+    return list(_inside(body, MAX_DEPTH))[:MAX_RESOURCES]
+
+
+def _inside(resource: _Object, depth: int) -> Iterator[_Object]:
+    yield resource
+    if depth == 0:
+        return
+    kind = resource.get("resourceType")
+    holders = {"Bundle": "entry", "Parameters": "parameter"}.get(str(kind))
+    for holder in map(as_object, as_list(resource.get(holders or ""))[:MAX_RESOURCES]):
+        inner = as_object(holder.get("resource"))
+        if inner:
+            yield from _inside(inner, depth - 1)
+
+
+def answers_in(document: object, speech: Speech) -> list[_Object]:
+    return [r for r in resources_in(document) if r.get("resourceType") == speech.answered_by]
+
+
+def names_ours(answer: _Object, identifier: str) -> bool | None:
+    """Whether an answer is about our claim: True and False when it says so, None when it does not
+    say. It says so by the request it answers, by our number sent back, or by a line's trace."""
+    request = identifier_of(as_object(answer.get("request")).get("identifier"))
+    if request is not None:
+        return request == identifier
+    if any(identifier_of(each) == identifier for each in as_list(answer.get("identifier"))[:20]):
+        return True
+    traces = list(_traces(answer))
+    if traces:
+        system, _, number = identifier.rpartition("|")
+        return any(trace.startswith(f"{system}-line|{number}.") for trace in traces)
+    return None
+
+
+def _traces(answer: _Object) -> Iterator[str]:
+    for item in map(as_object, as_list(answer.get("item"))[:100]):
+        for extension in map(as_object, as_list(item.get("extension"))[:50]):
+            if said(extension.get("url")).endswith(TRACE):
+                trace = identifier_of(extension.get("valueIdentifier"))
+                if trace is not None:
+                    yield trace
+
+
+def envelope_issues(document: object, answer: _Object, envelope: AnswerEnvelope) -> list[Issue]:
+    """What is wrong with the Bundle that holds an answer: each fault named, none of them fatal."""
+    for bundle in resources_in(document):
+        entries = list(map(as_object, as_list(bundle.get("entry"))))
+        if any(entry.get("resource") is answer for entry in entries):
+            return list(_faults(bundle, entries, answer, envelope))[:MAX_NAMED]
+    return []
+
+
+def _faults(
+    bundle: _Object, entries: list[_Object], answer: _Object, envelope: AnswerEnvelope
+) -> Iterator[Issue]:
+    if bundle.get("type") != envelope.type:
+        yield Issue("bundle-type", "Bundle.type", f"the answer's Bundle is no {envelope.type}")
+    for element in envelope.needs:
+        if not bundle.get(element):
+            yield Issue("bundle-element", f"Bundle.{element}", f"the answer has no {element}")
+    if entries[0].get("resource") is not answer:
+        kind = answer.get("resourceType")
+        yield Issue("bundle-first", "Bundle.entry[0]", f"the first entry is not the {kind}")
+    urls = Counter(said(entry.get("fullUrl")) for entry in entries)
+    if urls.pop("", 0):
+        yield Issue("bundle-url", "Bundle.entry.fullUrl", "an entry has no address")
+    for url, times in urls.items():
+        if times > 1:
+            yield Issue("bundle-url", "Bundle.entry.fullUrl", f"{url} stands {times} times")
+    for entry in entries:
+        resource = as_object(entry.get("resource"))
+        kind, own = resource.get("resourceType"), resource.get("id")
+        url = said(entry.get("fullUrl"))
+        if url.startswith("http") and own and not url.endswith(f"/{kind}/{own}"):
+            yield Issue("bundle-url", "Bundle.entry.fullUrl", f"{url} is not where {kind} {own} is")
+    yield from _dangling(entries, answer, frozenset(urls))
+
+
+def _dangling(entries: list[_Object], answer: _Object, known: frozenset[str]) -> Iterator[Issue]:
+    """References of the answer that lead nowhere; the request it answers may stay outside."""
+    own = next(said(e.get("fullUrl")) for e in entries if e.get("resource") is answer)
+    base = own.rpartition("/")[0].rpartition("/")[0]
+    for name, reference in _references(answer, ""):
+        if name == "request" or reference.startswith("#"):
+            continue
+        if reference in known or f"{base}/{reference}" in known:
+            continue
+        yield Issue("dangling-reference", f"ClaimResponse.{name}", f"{reference} is not in it")
+
+
+def _references(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("reference"), str):
+            yield path, said(value["reference"])
+        for key, inner in value.items():
+            yield from _references(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value[:200]):
+            yield from _references(inner, f"{path}[{n}]")
+
+
+def echo_faults(document: object, sent: object) -> list[Issue]:
+    """Resources sent back under another address than they were sent under (PAS spec-33)."""
+    ours = {
+        (kind, number): url
+        for kind, number, url in _numbered(sent)
+        if kind in ("Patient", "Organization", "Practitioner")
+    }
+    return [
+        Issue("echo-url", "Bundle.entry.fullUrl", f"{kind} came back as {url}")
+        for kind, number, url in _numbered(document)
+        if ours.get((kind, number), url) != url
+    ][:MAX_NAMED]
+
+
+def _numbered(document: object) -> Iterator[tuple[str, str, str]]:
+    """Every numbered resource of a Bundle: its type, a number of it, its address."""
+    for bundle in resources_in(document):
+        for entry in map(as_object, as_list(bundle.get("entry"))):
+            resource = as_object(entry.get("resource"))
+            for each in as_list(resource.get("identifier"))[:20]:
+                number = identifier_of(each)
+                if number is not None:
+                    kind = said(resource.get("resourceType"))
+                    yield kind, number, said(entry.get("fullUrl"))
+
+
+def error_place(error: _Object, words: ErrorWords) -> str:
+    """Where an error is: the insurer's path, else the line that it names."""
+    for extension in map(as_object, as_list(error.get("extension"))[:50]):
+        if words.path is not None and extension.get("url") == words.path:
+            return said(extension.get("valueString"))
+    return ".".join(
+        f"{part}[{n}]"
+        for part in ("item", "detail", "subDetail")
+        if isinstance(n := error.get(f"{part}Sequence"), int)
+    )

@@ -1,0 +1,51 @@
+"""What an insurer complains of: issues of an OperationOutcome, errors of a ClaimResponse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from payer_gateway.domain.answer import Issue
+from payer_gateway.mapping.answers import error_place, resources_in
+from payer_gateway.mapping.hostile import as_list, as_object, codes_of, extensions_of, said
+from payer_gateway.mapping.speech import Speech
+
+MAX_ISSUES = 50
+_Object = Mapping[str, object]
+
+
+def outcomes_in(document: object) -> list[_Object]:
+    """The issues of every OperationOutcome in the answer."""
+    return [
+        as_object(issue)
+        for resource in resources_in(document)
+        if resource.get("resourceType") == "OperationOutcome"
+        for issue in as_list(resource.get("issue"))
+    ][:MAX_ISSUES]
+
+
+def issues_in(document: object, speech: Speech) -> Iterator[Issue]:
+    for issue in outcomes_in(document):
+        details = as_object(issue.get("details"))
+        words = said(details.get("text")) or said(issue.get("diagnostics"))
+        codes = codes_of(details)
+        where = as_list(issue.get("expression")) or as_list(issue.get("location"))
+        yield Issue(
+            code=codes[0] if codes else said(issue.get("code")),
+            expression=said(where[0]) if where else "",
+            text=words,
+        )
+    for resource in resources_in(document):
+        for error in map(as_object, as_list(resource.get("error"))[:MAX_ISSUES]):
+            codes = codes_of(error.get("code"))
+            text = said(as_object(error.get("code")).get("text"))
+            place = error_place(error, speech.errors)
+            yield Issue(codes[0] if codes else "error", place, text, _followup(error, speech))
+
+
+def _followup(error: _Object, speech: Speech) -> str | None:
+    """What the insurer asks to be done about an error, as its code."""
+    if speech.errors.followup is None:
+        return None
+    for extension in extensions_of(error, speech.errors.followup):
+        return next(iter(codes_of(extension.get("valueCodeableConcept"))), None)
+    return None

@@ -1,0 +1,139 @@
+"""Decisions on a prior authorization, line by line, where a dialect has them as review actions.
+
+Source: Da Vinci PAS, extension reviewAction in ``ClaimResponse.item.adjudication`` (X12 306 and
+886). The names of the extensions and the meaning of each code stand in the dialect's file; a code
+that does not stand there is unclear, and what is unclear is never an approval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from payer_gateway.domain.answer import Issue, Review
+from payer_gateway.domain.consultation import Period
+from payer_gateway.mapping.hostile import (
+    as_list,
+    as_object,
+    codes_of,
+    extensions_of,
+    named,
+    period_of,
+)
+
+_Object = Mapping[str, object]
+MAX_ACTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewWords:
+    """How a dialect says it: addresses and names of extensions, codes by what they mean."""
+
+    action: str
+    code: str
+    system: str
+    number: str
+    reasons: str
+    second_opinion: str
+    line_period: str
+    meanings: Mapping[str, Review]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What one line was answered. ``second_opinion``: the insurer asks for one."""
+
+    review: Review
+    codes: tuple[str, ...]
+    number: str | None
+    reasons: tuple[str, ...]
+    second_opinion: bool | None
+
+
+def actions_of(adjudication: object, words: ReviewWords) -> list[Action]:
+    """The review actions of one line (or of the whole), as the insurer wrote them."""
+    return [
+        _action(as_list(extension.get("extension")), words)
+        for each in map(as_object, as_list(adjudication)[:MAX_ACTIONS])
+        for extension in extensions_of(each, words.action)
+    ][:MAX_ACTIONS]
+
+
+def _action(parts: list[object], words: ReviewWords) -> Action:
+    held = {"extension": parts}
+    codes = [
+        code
+        for extension in extensions_of(held, words.code)
+        for code in codes_of(extension.get("valueCodeableConcept"))
+    ]
+    number = next((named(e.get("valueString")) for e in extensions_of(held, words.number)), None)
+    flags = [e.get("valueBoolean") for e in extensions_of(held, words.second_opinion)]
+    return Action(
+        review=_meaning(codes, words),
+        codes=tuple(codes),
+        number=number,
+        reasons=tuple(
+            code
+            for extension in extensions_of(held, words.reasons)
+            for code in codes_of(extension.get("valueCodeableConcept"))
+        ),
+        second_opinion=next((flag for flag in flags if isinstance(flag, bool)), None),
+    )
+
+
+def _meaning(codes: Iterable[str], words: ReviewWords) -> Review:
+    """One meaning, or unclear: two that contradict each other are no answer."""
+    found = set()
+    for code in codes:
+        system, _, bare = code.rpartition("|")
+        known = system in ("", words.system)
+        found.add(words.meanings.get(bare, Review.UNCLEAR) if known else Review.UNCLEAR)
+    return found.pop() if len(found) == 1 else Review.UNCLEAR
+
+
+def line_review(actions: list[Action]) -> Review:
+    """What a line was answered: the actions agree, or it is unclear."""
+    found = {action.review for action in actions}
+    return found.pop() if len(found) == 1 else Review.UNCLEAR
+
+
+def overall(lines: Iterable[Review]) -> Review | None:
+    """The whole of a request from its lines: decided when all are, granted when all are."""
+    found = set(lines)
+    if not found:
+        return None
+    for undecided in (Review.UNCLEAR, Review.PENDED):
+        if undecided in found:
+            return undecided
+    if len(found) == 1:
+        return found.pop()
+    return Review.MODIFIED if Review.DENIED not in found else Review.PARTLY
+
+
+def period_in(item: _Object, words: ReviewWords) -> Period | None:
+    for extension in extensions_of(item, words.line_period):
+        return period_of(extension.get("valuePeriod"))
+    return None
+
+
+def review_of(response: _Object, words: ReviewWords) -> Review | None:
+    """The whole answer's review; None where it says nothing of the kind."""
+    return overall(
+        line_review(actions)
+        for item in map(as_object, as_list(response.get("item")))
+        if (actions := actions_of(item.get("adjudication"), words))
+    )
+
+
+def echo_issues(
+    answered: Iterable[int], sent: frozenset[int] | None, where: str = "item"
+) -> Iterator[Issue]:
+    """Lines answered that were never sent, and lines sent that were not answered (PAS spec-34 and
+    spec-46). Nothing is known to be wrong while it is not known what was sent."""
+    if sent is None:
+        return
+    got = set(answered)
+    for line in sorted(got - sent):
+        yield Issue("line-never-sent", f"{where}[{line}]", f"line {line} was never sent")
+    for line in sorted(sent - got):
+        yield Issue("line-not-answered", f"{where}[{line}]", f"line {line} was not answered")
