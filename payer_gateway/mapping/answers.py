@@ -48,10 +48,10 @@ def names_ours(answer: _Object, identifier: str) -> bool | None:
         return request == identifier
     if any(identifier_of(each) == identifier for each in as_list(answer.get("identifier"))[:20]):
         return True
-    traces = list(_traces(answer))
-    if traces:
-        system, _, number = identifier.rpartition("|")
-        return any(trace.startswith(f"{system}-line|{number}.") for trace in traces)
+    # A line keeps its trace through all updates: another claim's trace may well be ours.
+    system, _, number = identifier.rpartition("|")
+    if any(trace.startswith(f"{system}-line|{number}.") for trace in _traces(answer)):
+        return True
     return None
 
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from payer_gateway.domain.claim import Claim
+from payer_gateway.domain.claim import Claim, Relation
 from payer_gateway.domain.consultation import Consultation, Coverage
 from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import Money
 from payer_gateway.mapping import bundle_check
-from payer_gateway.mapping.canonical import canonical_json
+from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.facts import facts_of
 from payer_gateway.mapping.grammar import Scope
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.speech import elements
+from payer_gateway.mapping.update import as_update
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,16 @@ def build(
     coverage: Coverage,
     claim: Claim,
     decision: Decision,
+    previous: bytes | None = None,
 ) -> Built:
-    """The Bundle of one claim. Same arguments, same bytes.
+    """The Bundle of one claim. Same arguments, same bytes. ``previous``: the Bundle, as it was
+    sent, of the accepted claim that this one replaces or voids; what the insurer's standard does
+    not tell as an update does without.
 
     Raises MappingError, naming file, key and cure, when the profile does not cover a code or
     lacks a fact it requires, or when what it makes is no sound FHIR R4 Bundle.
     """
-    bundle = render(profile, consultation, coverage, claim, decision)
+    bundle = render(profile, consultation, coverage, claim, decision, previous)
     problems = bundle_check.check(bundle)
     if problems:
         raise MappingError(f"{profile.file}: the Bundle is not sound: {'; '.join(problems)}")
@@ -53,6 +57,7 @@ def render(
     coverage: Coverage,
     claim: Claim,
     decision: Decision,
+    previous: bytes | None = None,
 ) -> dict[str, Any]:
     """The Bundle before it is checked. Raises MappingError for uncovered codes and facts."""
     speech = profile.speeches[claim.use]
@@ -76,6 +81,9 @@ def render(
     named = facts["bundle"]
     if isinstance(named, Mapping):
         bundle["id"] = named["id"]
+    if previous is not None and speech.update is not None and claim.related is not None:
+        is_void = claim.related.relation is Relation.VOID
+        as_update(bundle, parse_json(previous), speech.update, void=is_void)
     return bundle
 
 

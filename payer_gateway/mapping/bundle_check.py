@@ -77,9 +77,11 @@ def own_checks(bundle: Resource) -> Iterator[str]:
         yield from _times(resource, str(resource.get("resourceType")))
     yield from _references(bundle)
     claims = [r for r in resources if r.get("resourceType") == "Claim"]
-    if len(claims) != 1 or resources[0] is not claims[0]:
-        yield "Bundle.entry: exactly one Claim, and first"
+    if not claims or resources[0] is not claims[0]:
+        yield "Bundle.entry: a Claim must be first"
         return
+    if len(claims) > 1 + bool(claims[0].get("related")):
+        yield "Bundle.entry: one Claim, and beside it only the one that it updates"
     yield from _claim(claims[0])
 
 
@@ -202,7 +204,10 @@ def _sums(claim: Resource) -> Iterator[str]:
         yield "Claim.total: is no amount of its currency"
         return
     added = Decimal(0)
-    for n, item in enumerate(claim.get("item", ())):
+    items = claim.get("item", ())
+    # What an update has cancelled is told and not asked for; a withdrawal is over what it cancels.
+    is_withdrawn = all(map(_is_cancelled, items))
+    for n, item in enumerate(items):
         net, price = _money(item.get("net")), _money(item.get("unitPrice"))
         quantity = item.get("quantity", {}).get("value")
         if net is None or price is None or not isinstance(quantity, int | Decimal):
@@ -212,9 +217,19 @@ def _sums(claim: Resource) -> Iterator[str]:
             yield f"Claim.item[{n}]: another currency than Claim.total"
         if price.amount * quantity != net.amount:
             yield f"Claim.item[{n}].net: is not quantity times unitPrice"
-        added += net.amount
+        if _is_just_cancelled(item) if is_withdrawn else not _is_cancelled(item):
+            added += net.amount
     if added != total.amount:
         yield "Claim.total: is not the sum of the lines"
+
+
+def _is_cancelled(item: Mapping[str, Any]) -> bool:
+    return any(e.get("valueBoolean") is True for e in item.get("modifierExtension", ()))
+
+
+def _is_just_cancelled(item: Mapping[str, Any]) -> bool:
+    """Cancelled by this very update: marked as changed."""
+    return any("valueCode" in extension for extension in item.get("extension", ()))
 
 
 def _money(value: object) -> Money | None:

@@ -154,10 +154,12 @@ def _numbers(who: Practitioner | Organization) -> list[Identifier]:
 def person_facts(names: Names, part: str, p: Practitioner) -> Facts:
     own = names.named(f"practitioner/{part}")
     numbers = _numbers(p)
+    # Stable for one name: in a request and its update this is one person, not two.
+    ours = uuid.uuid5(_NAMESPACE, "|".join(("practitioner", p.name.family, *p.name.given)))
     return {
         **own,
         "identifiers": numbers,
-        "numbers": numbers or [Identifier(f"{OUR_SYSTEM}/practitioner", str(own["id"]))],
+        "numbers": numbers or [Identifier(f"{OUR_SYSTEM}/practitioner", str(ours))],
         "name": _name(p.name),
         "specialty": p.taxonomy,
     }

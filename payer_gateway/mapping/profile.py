@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -40,8 +41,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How this insurer is reached and treated. ``inquire`` and ``answer`` are searches with
-    ``{identifier}`` in them, None when the insurer cannot be asked. Times are seconds."""
+    """How this insurer is reached and treated for one use. ``inquire`` and ``answer`` are searches
+    with ``{identifier}`` in them or operations (``POST path``), None when the insurer cannot be
+    asked. Times are seconds."""
 
     submit_path: str
     inquire: str | None
@@ -73,7 +75,8 @@ class Profile:
     payer_name: str
     payer_identifier: Identifier
     zone: ZoneInfo
-    delivery: Delivery
+    delivery: Delivery  # of claims, and of all that does not differ by use
+    deliveries: Mapping[Use, Delivery] = field(repr=False)
     codes: Mapping[str, CodeTable] = field(repr=False)
     fees: Mapping[str, Money]
     status_overrides: Mapping[int, OutcomeClass]
@@ -84,6 +87,10 @@ class Profile:
     @property
     def teller(self) -> Teller:
         return Teller(self.payer_name, self.payer_identifier, self.zone, self.stage == "test")
+
+    def for_use(self, use: Use) -> Profile:
+        """This version as it holds for one use: ``delivery`` is the one of that use."""
+        return dataclasses.replace(self, delivery=self.deliveries[use])
 
     def agreed_fee(self, services: Iterable[Service]) -> Money | None:
         """What the insurer has agreed to allow for all of these; None unless every one of them has
@@ -237,7 +244,8 @@ class Shelf:
 
 
 def _profile(document: Document, where: str, uses: Mapping[Use, Document], digest: str) -> Profile:
-    delivery = _delivery(document["delivery"], where)
+    deliveries = _deliveries(document["delivery"], where)
+    delivery = deliveries[Use.CLAIM]
     zone = _zone(document["zone"], where)
     fees = {
         service: _fee(text, f"{where}: fees.{service}")
@@ -264,6 +272,7 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
         "payer": payer,
         "zone": document["zone"],
         "delivery": _delivery_json(delivery),
+        "deliveries": {use.value: _delivery_json(each) for use, each in deliveries.items()},
         "codes": uses[Use.CLAIM]["codes"],
         # By the insurer's own codes: so its side of the exchange (the sandbox) can read them.
         "fees": {theirs[service]: fee.amount for service, fee in fees.items()},
@@ -282,6 +291,7 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
         payer_identifier=Identifier(payer["identifier"]["system"], payer["identifier"]["value"]),
         zone=zone,
         delivery=delivery,
+        deliveries=deliveries,
         codes=speeches[uses[Use.CLAIM]["dialect"]].codes,
         fees=fees,
         status_overrides={
@@ -291,6 +301,15 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
         file=where,
         _resolved=resolved,
     )
+
+
+def _deliveries(d: Document, where: str) -> dict[Use, Delivery]:
+    """What differs for prior authorizations laid over what holds for claims."""
+    own = d.get(Use.PREAUTHORIZATION.value, {})
+    return {
+        Use.CLAIM: _delivery(d, where),
+        Use.PREAUTHORIZATION: _delivery({**d, **own}, where),
+    }
 
 
 def _delivery(d: Document, where: str) -> Delivery:

@@ -70,8 +70,9 @@ def inherit(document: Document, base: Document, where: str) -> Document:
     for resource, template in own.items():
         _refuse_idle_omit(resources.get(resource), template, where, f"resources.{resource}")
     out["resources"] = merge(resources, own)
-    for key in ("adjudication", "inquiry"):
-        out[key] = {**base[key], **_mapping(document, key)}
+    for key in ("adjudication", "inquiry", "update"):
+        if key in base:
+            out[key] = {**base[key], **_mapping(document, key)}
     return out
 
 
@@ -116,6 +117,7 @@ def resolve(insurer: Document, dialect: Document, where: str) -> Document:
         "responses": dialect["responses"],
         "adjudication": dialect["adjudication"],
         "inquiry": dialect["inquiry"],
+        **({"update": dialect["update"]} if "update" in dialect else {}),
     }
 
 

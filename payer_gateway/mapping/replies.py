@@ -183,6 +183,12 @@ def _read_operation(
     return Reading(OutcomeClass.NOT_FOUND)
 
 
+def read_notified(profile: Profile, use: Use, answer: Mapping[str, object]) -> Reading:
+    """One ClaimResponse that the insurer brought by itself: FOUND, with the adjudication when it
+    is final."""
+    return _found([answer], profile.speeches[use], use)
+
+
 def match_rule(speech: Speech, status: int, document: object) -> int | None:
     """The number of the first rule that reads this 2xx answer; None when none does."""
     answer = _answer(document, speech)

@@ -9,9 +9,11 @@ from payer_gateway.domain.answer import Review
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
+from payer_gateway.mapping.inquiry import AskWords
 from payer_gateway.mapping.our_codes import OUR_CODES
 from payer_gateway.mapping.profile_file import Document, template_of
 from payer_gateway.mapping.review import ReviewWords
+from payer_gateway.mapping.update import UpdateWords
 
 AMOUNTS = ("billed", "allowed", "payable", "patient")
 
@@ -80,6 +82,8 @@ class Speech:
     result: str  # what an inquiry returns: searchset, Parameters or Bundle
     errors: ErrorWords
     envelope_of_answers: AnswerEnvelope | None
+    ask: AskWords | None  # when an inquiry is an operation
+    update: UpdateWords | None  # when a correction is told as an update
 
 
 def speech(resolved: Document, where: str) -> Speech:
@@ -106,6 +110,8 @@ def speech(resolved: Document, where: str) -> Speech:
             for entry in resolved["bundle"]
             for name in (template_of(entry),)
         ),
+        ask=_ask(resolved["inquiry"].get("ask")),
+        update=_update(resolved.get("update")),
         rules=rules,
         amounts=_amounts(resolved["adjudication"], where),
         asked_for=resolved["inquiry"]["request"],
@@ -179,6 +185,36 @@ def _amounts(a: Document, where: str) -> Amounts:
         approved=frozenset(a["approved"]),
         kinds=kinds,
         review=_review(a["review"], where) if "review" in a else None,
+    )
+
+
+def _ask(a: Document | None) -> AskWords | None:
+    if a is None:
+        return None
+    return AskWords(
+        bundle_profile=a["bundle_profile"],
+        claim_profile=a["claim_profile"],
+        claim=tuple(a["claim"]),
+        item=tuple(a["item"]),
+        item_extensions=tuple(a["item_extensions"]),
+        number_system=a["number_system"],
+    )
+
+
+def _update(u: Document | None) -> UpdateWords | None:
+    if u is None:
+        return None
+    return UpdateWords(
+        claim_profile=u["claim_profile"],
+        relation=u["relation"],
+        changed=u["changed"],
+        added_code=u["added_code"],
+        changed_code=u["changed_code"],
+        cancelled=u["cancelled"],
+        certification=u["certification"],
+        cancel=u["cancel"],
+        trace=u["trace"],
+        carries_old=u["carries_old"] == "yes",
     )
 
 

@@ -17,10 +17,24 @@ _DECIDED = func.coalesce(ledger.c.said_at, ledger.c.at)
 
 
 def acknowledged(
-    work: Work, row: Row[Any], control_number: str | None, reply_body_id: str | None
+    work: Work,
+    row: Row[Any],
+    control_number: str | None,
+    reply_body_id: str | None,
+    so_far: Adjudication | None = None,
 ) -> None:
-    """The insurer has it. Says nothing about being paid."""
-    _add(work, row, "acknowledged", 0, reply_body_id, control_number=control_number)
+    """The insurer has it. Says nothing about being paid; ``so_far``: what it says already while
+    its decision is still to come."""
+    _add(
+        work,
+        row,
+        "acknowledged",
+        0,
+        reply_body_id,
+        control_number=control_number,
+        review=None if so_far is None else so_far.review,
+        second_opinion=None if so_far is None else so_far.second_opinion,
+    )
 
 
 def adjudicated(
@@ -55,6 +69,8 @@ def adjudicated(
             allowed_minor=_minor(result.allowed),
             payable_minor=_minor(result.payable),
             patient_minor=_minor(result.patient),
+            review=result.review if result.line else adjudication.review,
+            second_opinion=result.second_opinion if result.line else adjudication.second_opinion,
             said_at=said_at,
         )
 
@@ -85,10 +101,15 @@ def says_the_same(work: Work, fact: Row[Any], adjudication: Adjudication) -> boo
         )
     )
     known = {
-        (f.line, f.billed_minor, f.allowed_minor, f.payable_minor, f.patient_minor) for f in stored
+        (f.line, f.review, f.billed_minor, f.allowed_minor, f.payable_minor, f.patient_minor)
+        for f in stored
     }
     told = {
-        (r.line, *(_minor(m) for m in (r.billed, r.allowed, r.payable, r.patient)))
+        (
+            r.line,
+            r.review if r.line else adjudication.review,
+            *(_minor(m) for m in (r.billed, r.allowed, r.payable, r.patient)),
+        )
         for r in adjudication.lines
     }
     whole = (fact.outcome, fact.approved) == (adjudication.outcome, adjudication.approved)

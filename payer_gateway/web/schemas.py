@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from payer_gateway.domain.answer import Review
 from payer_gateway.domain.claim import Use, WaitsFor
 from payer_gateway.domain.reasons import Code, Verdict
 from payer_gateway.domain.submission import OutcomeClass, State
@@ -141,6 +142,8 @@ _FACT = _object(
     at=_INSTANT,
     outcome=_or_null(_TEXT),
     approved=_or_null({"type": "boolean"}),
+    review=_or_null({"type": "string", "enum": [*Review]}),
+    second_opinion=_or_null({"type": "boolean"}),
     currency=_or_null(_CURRENCY),
     billed=_or_null(_AMOUNT),
     allowed=_or_null(_AMOUNT),

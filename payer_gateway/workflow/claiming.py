@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from payer_gateway.domain.answer import Review
 from payer_gateway.domain.claim import (
     Claim,
     PriorResult,
@@ -27,6 +28,7 @@ from payer_gateway.storage import (
     bodies,
     consultations,
     insurers_mode,
+    ledger,
     outbox,
     tenants,
 )
@@ -113,7 +115,10 @@ def put_claim(
         related=carried.related,
         prior_result=carried.prior_result,
     )
-    built = bundle.build(profile, basis.consultation, cover.coverage, claim, basis.decision)
+    previous = _previous(work, tenant_id, use, carried)
+    built = bundle.build(
+        profile, basis.consultation, cover.coverage, claim, basis.decision, previous
+    )
     keys = member_keys(work, tenant_id, cover, basis.consultation.episode_id)
     insurers_mode.ensure(work, tenant_id, profile.name, profile.delivery.max_inflight)
     consultations.add_claim(
@@ -180,6 +185,21 @@ def put_claim(
         row = outbox.get(work, tenant_id, submission_id)
         put_in_doubt(s, work, row, profile, "asked first", principal.subject, reason=why)
     return submission_id
+
+
+def _previous(work: Work, tenant_id: str, use: Use, carried: Carried) -> bytes | None:
+    """The request, as it was sent, that this one replaces or voids; a denied one is not updated
+    (Da Vinci PAS): it is asked for anew."""
+    related = carried.related
+    if use is not Use.PREAUTHORIZATION or related is None or carried.follows_id is None:
+        return None
+    if not is_correction(related.relation.value):
+        return None
+    old = outbox.get(work, tenant_id, carried.follows_id)
+    decided = ledger.standing(work, old)
+    if decided is not None and decided.review == Review.DENIED.value:
+        return None
+    return bodies.get(work, tenant_id, old.body_id)
 
 
 def _must_have_codes(profile: Profile, consultation: Consultation) -> None:

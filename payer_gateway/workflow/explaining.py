@@ -174,11 +174,39 @@ def _of_ledger(work: Work, row: Row[Any]) -> Iterator[str]:
         if fact.kind == "acknowledged":
             number = f", its number {fact.control_number}" if fact.control_number else ""
             yield f"  The insurer has it{number}."
+            if fact.review is not None:
+                yield f"  It is {fact.review}: the insurer's decision is still to come."
+            yield from _of_second_opinion(fact)
         elif fact.kind == "adjudicated" and fact.line == 0:
             if row.use == Use.PREAUTHORIZATION.value:
-                yield f"  The insurer {'approved' if fact.approved else 'denied'} it."
+                yield f"  The insurer {_DECIDED[fact.review] or _plainly(fact)} it."
+                yield from _of_second_opinion(fact)
             elif fact.payable_minor is not None:
                 payable = Money.from_minor(fact.payable_minor, fact.currency)
                 yield f"  The insurer decided ({fact.outcome}): it pays {payable}."
+        elif fact.kind == "adjudicated" and fact.review is not None:
+            yield f"    line {fact.line}: {fact.review}"
         elif fact.kind == "corrected":
             yield "  A later claim took its place at the insurer."
+
+
+# What an insurer did with a prior authorization, by its review; None says nothing of the kind.
+_DECIDED = {
+    None: None,
+    "approved": "approved",
+    "modified": "approved something else for",
+    "partly": "approved some lines and denied others of",
+    "denied": "denied",
+    "pended": "has not decided on",
+    "unclear": "answered neither yes nor no to",
+}
+
+
+def _plainly(fact: Row[Any]) -> str:
+    return "approved" if fact.approved else "denied"
+
+
+def _of_second_opinion(fact: Row[Any]) -> Iterator[str]:
+    if fact.second_opinion is not None:
+        wants = "wants" if fact.second_opinion else "does not ask for"
+        yield f"  The insurer {wants} a second opinion before it approves."

@@ -33,7 +33,7 @@ def accepted(
 
     Returns the columns to set on the submission that is being moved to accepted.
     """
-    ledger.acknowledged(work, row, reading.control_number, reply_body_id)
+    ledger.acknowledged(work, row, reading.control_number, reply_body_id, reading.so_far)
     values: dict[str, Any] = {"cause_id": None}
     if reading.control_number is not None:
         values["control_number"] = reading.control_number

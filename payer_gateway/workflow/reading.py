@@ -132,6 +132,8 @@ def _fact(f: Row[Any]) -> dict[str, Any]:
         "at": f.at.isoformat(),
         "outcome": f.outcome,
         "approved": f.approved,
+        "review": f.review,
+        "second_opinion": f.second_opinion,
         "currency": f.currency,
         "billed": money(f.billed_minor),
         "allowed": money(f.allowed_minor),

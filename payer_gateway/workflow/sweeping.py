@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.mapping.profile import Profile
@@ -114,8 +115,9 @@ def _stop_overdue(s: Services, work: Work, worker: str) -> int:
 
 
 def profile_of(s: Services, row: Row[Any]) -> Profile | None:
-    """The frozen profile version a submission was made with; None when its file is gone."""
+    """The frozen profile version a submission was made with, as it holds for its use; None when
+    its file is gone."""
     try:
-        return s.shelf.version(row.profile, row.profile_version)
+        return s.shelf.version(row.profile, row.profile_version).for_use(Use(row.use))
     except MappingError:
         return None

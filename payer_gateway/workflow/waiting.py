@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from payer_gateway.domain.answer import Adjudication
+from payer_gateway.domain.answer import Adjudication, Review
 from payer_gateway.domain.claim import PriorResult, Related, Relation, Use, WaitsFor, what_follows
 from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import InvalidInput, MappingError
@@ -29,6 +29,12 @@ from payer_gateway.workflow.judging import Cover, covers_of, last_service_day
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.summary import stored_decision
 
+# Of a prior authorization: neither leave for what was asked nor a denial of it.
+_UNSETTLED = {
+    Review.MODIFIED: "the insurer gave leave for something else than was asked",
+    Review.PARTLY: "the insurer gave leave for some of the lines and denied others",
+    Review.UNCLEAR: "the insurer answered in a way that is neither leave nor a denial",
+}
 _DENIED = "the insurer denied the prior authorization"
 
 
@@ -54,18 +60,36 @@ def authorization_answered(work: Work, row: Row[Any], answer: Adjudication) -> b
             )
         elif planned.state != "open":
             continue
-        if answer.outcome == "error":
-            _ask_a_person(work, planned, "the insurer could not process the prior authorization")
-        elif answer.approved and answer.authorization_number is not None:
-            carried = claim_json.encode_carried(
-                authorization=(answer.authorization_number, answer.authorization_period),
-                prior=None,
-            )
-            _give(work, planned, carried)
+        unsettled = _unsettled(answer)
+        if unsettled is not None:
+            _ask_a_person(work, planned, unsettled, _number_of(answer))
+        elif answer.approved:
+            _give(work, planned, _number_of(answer))
         else:
             consultations.change_planned(work, planned, state="closed", closed_cause=_DENIED)
             no_primary_result(work, row, planned.coverage_order, _DENIED)
     return False
+
+
+def _unsettled(answer: Adjudication) -> str | None:
+    """Why an answer is neither leave for what was asked nor a denial of it; None when it is one of
+    these. A person looks at it, and decides what is claimed."""
+    if answer.outcome == "error":
+        return "the insurer could not process the prior authorization"
+    if answer.review in _UNSETTLED:
+        return _UNSETTLED[answer.review]
+    if answer.approved and answer.authorization_number is None:
+        return "the insurer gave leave without a number that a claim could quote"
+    return None
+
+
+def _number_of(answer: Adjudication) -> bytes | None:
+    """What a claim made on this answer carries; None when it has no number."""
+    if answer.authorization_number is None or not answer.approved:
+        return None
+    return claim_json.encode_carried(
+        authorization=(answer.authorization_number, answer.authorization_period), prior=None
+    )
 
 
 def authorization_corrected(
@@ -181,18 +205,27 @@ def decided_afresh(
             consultations.change_planned(work, planned, decision_id=decision_id, due_on=due_on)
 
 
-def _ask_a_person(work: Work, planned: Row[Any], cause: str) -> None:
-    consultations.change_planned(work, planned, waits_for=WaitsFor.PERSON.value, closed_cause=cause)
+def _ask_a_person(work: Work, planned: Row[Any], cause: str, carried: bytes | None = None) -> None:
+    values = {} if carried is None else {"carries_body_id": _kept(work, planned, carried)}
+    consultations.change_planned(
+        work, planned, waits_for=WaitsFor.PERSON.value, closed_cause=cause, **values
+    )
 
 
-def _give(work: Work, planned: Row[Any], carried: bytes) -> None:
+def _give(work: Work, planned: Row[Any], carried: bytes | None) -> None:
     """What it waited for has come; it becomes a claim once the service day has, too."""
+    assert carried is not None  # noqa: S101 - leave without a number goes to a person
     consultations.change_planned(
         work,
         planned,
         waits_for=WaitsFor.SERVICE_DAY.value,
-        carries_body_id=bodies.put(work, planned.tenant_id, carried, "application/json"),
+        closed_cause=None,
+        carries_body_id=_kept(work, planned, carried),
     )
+
+
+def _kept(work: Work, planned: Row[Any], carried: bytes) -> str:
+    return bodies.put(work, planned.tenant_id, carried, "application/json")
 
 
 def promote_planned(s: Services, worker: str) -> int:

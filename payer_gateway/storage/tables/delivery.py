@@ -235,6 +235,8 @@ ledger = Table(
     Column("patient_minor", BigInteger),
     Column("control_number", Name),
     Column("body_id", Id),  # the insurer's own words
+    Column("review", Name),  # of a prior authorization: domain.answer.Review
+    Column("second_opinion", Boolean),  # the insurer wants one before it approves
     Column("said_at", Instant),  # when the insurer says that it decided; none: ``at``
     ForeignKeyConstraint(
         ["tenant_id", "insurer_id", "submission_id"],
