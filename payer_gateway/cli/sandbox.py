@@ -16,16 +16,37 @@ import click
     help="An insurer's file as `mapping render --resolved` prints it.",
 )
 @click.option("--token", help="Bearer token it asks for.", envvar="PAYER_GATEWAY_SANDBOX_TOKEN")
-def sandbox(port: int, ledger: Path, profile: Path | None, token: str | None) -> None:
+@click.option("--notify", help="Address that late answers to prior authorizations are brought to.")
+@click.option(
+    "--notify-token",
+    help="Bearer token it brings along.",
+    envvar="PAYER_GATEWAY_SANDBOX_NOTIFY_TOKEN",
+)
+def sandbox(
+    port: int,
+    ledger: Path,
+    profile: Path | None,
+    token: str | None,
+    notify: str | None,
+    notify_token: str | None,
+) -> None:
     """An insurer in its own process. It books every claim it accepts and never deduplicates,
     except in the mood that says so; moods end a member id: -MOOD-DENY, -AUTH, -REJECT, -BUSY,
-    -DROP, -LATE, -GARBAGE, -DEDUPE."""
+    -DROP, -LATE, -GARBAGE, -DEDUPE; for prior authorizations -PEND, -MODIFY, -SECOND, -ERROR."""
     from payer_gateway.sandbox import serve
 
     def ready(actual: int) -> None:
         click.echo(f"sandbox insurer on http://127.0.0.1:{actual}")
 
     try:
-        serve(port, ledger, profile, token=token, on_ready=ready)
+        serve(
+            port,
+            ledger,
+            profile,
+            token=token,
+            notify=notify,
+            notify_token=notify_token,
+            on_ready=ready,
+        )
     except (OSError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc

@@ -112,14 +112,14 @@ class _Line:
 
 
 def read_adjudication(
-    response: _Object, amounts: Amounts, use: Use, sent: frozenset[int] | None = None
+    response: _Object, amounts: Amounts, use: Use, sent: Mapping[int, bool] | None = None
 ) -> tuple[Adjudication, list[Issue]]:
     """The insurer's decision and what could not be read of it.
 
     Line 0 is the claim as a whole: what ``total`` (else the response's own ``adjudication``)
     states. What neither states is added up from the lines when every one of them states it and
     the insurer added no line of its own; else it stays None. ``sent``: the numbers of the lines
-    that were sent, where they are known.
+    that were sent and whether each still asks for something, where that is known.
     """
     issues: list[Issue] = []
     lines = _lines(response, amounts, issues)
@@ -144,8 +144,11 @@ def read_adjudication(
     review = None
     if amounts.review is not None and use is Use.PREAUTHORIZATION:
         whole.actions = actions_of(response.get("adjudication"), amounts.review)
-        review, number = _reviewed(lines, whole, added, amounts.review, number, issues)
-        echoed = list(echo_issues([line.number for line in lines], sent))
+        # What is said of cancelled lines decides nothing, unless everything is cancelled.
+        asking = [line for line in lines if sent is None or sent.get(line.number, True)]
+        review, number = _reviewed(asking or lines, whole, added, amounts.review, number, issues)
+        told = None if sent is None else frozenset(sent)
+        echoed = list(echo_issues([line.number for line in lines], told))
         if echoed and review is not None:
             # What was asked and is not answered is not granted.
             review = review if review is Review.PENDED else Review.UNCLEAR

@@ -107,8 +107,11 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
             written.append(_write(_bundle_file(path.parent, use), built.bundle))
     if missing_only:
         return written
-    for place in reply_folders(profile, fixtures):
+    *shared, own = reply_folders(profile, fixtures)
+    for place in (*shared, own):
         for each in load_replies(place):
+            if place != own and profile.speeches[each.use].dialect != place.name:
+                continue  # this insurer speaks otherwise for that use
             document: Any = _json(each.file)
             document["expect"] = reading_json(each.read(profile))
             written.append(_write(each.file, document))

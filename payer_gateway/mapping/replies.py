@@ -99,14 +99,26 @@ def _so_far(
     return read_adjudication(answer, speech.amounts, use)
 
 
-def _lines_of(sent: bytes | None, speech: Speech) -> frozenset[int] | None:
-    """The numbers of the lines that were sent; None where nobody needs or knows them."""
+def _lines_of(sent: bytes | None, speech: Speech) -> dict[int, bool] | None:
+    """The numbers of the lines that were sent, and whether each asks for something (a cancelled
+    one does not); None where nobody needs or knows them."""
     if sent is None or speech.amounts.review is None:
         return None
     document, _ = _parse(sent)
     claim = next((r for r in resources_in(document) if r.get("resourceType") == "Claim"), {})
     items = map(as_object, as_list(claim.get("item")))
-    return frozenset(n for item in items if isinstance(n := item.get("sequence"), int))
+    return {
+        n: not _is_cancelled(item, speech)
+        for item in items
+        if isinstance(n := item.get("sequence"), int)
+    }
+
+
+def _is_cancelled(item: _Object, speech: Speech) -> bool:
+    if speech.update is None:
+        return False
+    modifiers = map(as_object, as_list(item.get("modifierExtension")))
+    return any(modifier.get("url") == speech.update.cancelled for modifier in modifiers)
 
 
 def read_inquiry(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from payer_gateway.sandbox import fhir
+from payer_gateway.sandbox.authorizing import AuthorizationDesk
 from payer_gateway.sandbox.fees import (
     AUTHORIZATION_ABSENT,
     NOT_COVERED,
@@ -19,6 +20,7 @@ from payer_gateway.sandbox.intake import Submission
 from payer_gateway.sandbox.ledger import Ledger, Numbers, Record
 from payer_gateway.sandbox.money import money
 from payer_gateway.sandbox.moods import Mood
+from payer_gateway.sandbox.notifying import Notifier
 from payer_gateway.sandbox.profile import Profile
 from payer_gateway.sandbox.refusal import Issue, Refusal
 
@@ -49,8 +51,9 @@ Answer = Answered | LineDropped | Unreadable
 class Desk:
     """One insurer with one ledger. Safe for threads."""
 
-    def __init__(self, ledger: Ledger, profile: Profile) -> None:
+    def __init__(self, ledger: Ledger, profile: Profile, notifier: Notifier) -> None:
         self._ledger, self._profile = ledger, profile
+        self._authorizing = AuthorizationDesk(ledger, profile, notifier)
         self._turned_away: set[str] = set()
         self._lock = threading.Lock()
 
@@ -70,17 +73,28 @@ class Desk:
             )
         if mood is Mood.BUSY:
             self._turn_away_once(submission.claim_identifier)
+        is_pas = submission.is_pas
+        if is_pas:
+            self._authorizing.check(submission)
+        write = self._authorizing.record if is_pas else self._record
         booking = self._ledger.book(
             submission.claim_identifier,
-            lambda numbers: self._record(submission, mood, numbers),
+            lambda numbers: write(submission, mood, numbers),
             once=mood is Mood.DEDUPE,
         )
         if mood is Mood.DROP and booking.nth_in_mood == 1:
             return LineDropped()
         if mood is Mood.GARBAGE:
             return Unreadable()
-        response: dict[str, Any] = self._ledger.record(booking)["response"]
+        record = self._ledger.record(booking)
+        if is_pas:
+            return Answered(200, self._authorizing.answer(record))
+        response: dict[str, Any] = record["response"]
         return Answered(202, _queued(response)) if mood is Mood.LATE else Answered(200, response)
+
+    def inquire(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """What the operation $inquire answers. Raises Refusal for a question without an asker."""
+        return self._authorizing.inquire(raw)
 
     def claims(self, claim_identifier: str) -> list[tuple[str, dict[str, Any]]]:
         """The claims booked under an identifier as they came in, named, one per booking."""

@@ -16,6 +16,8 @@ from payer_gateway.sandbox.money import LARGEST, money
 from payer_gateway.sandbox.profile import Profile
 from payer_gateway.sandbox.refusal import Issue, Refusal
 
+PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -45,6 +47,11 @@ class Submission:
     member_id: str
     pre_auth_ref: str
     serviced: tuple[date, ...]
+    # Of a request in the sense of Da Vinci PAS; empty for plain FHIR R4.
+    address: str = ""  # the Claim's fullUrl
+    echoed: tuple[Resource, ...] = ()  # entries that come back as they were sent
+    bundle: Bundle | None = None
+    is_pas: bool = False
 
 
 def read_bundle(body: bytes) -> Resource:
@@ -106,6 +113,10 @@ class _Reader:
         if self.faults:
             raise Refusal(422, *self.faults)
         return Submission(
+            address=self.address(),
+            echoed=self.echoed(),
+            bundle=self.bundle,
+            is_pas=use == "preauthorization" and speaks_pas(self.raw, self.claim),
             claim=self.claim,
             claim_identifier=f"{read_text(identifier.get('system'))}|{value}",
             identifier=bare_identifier(identifier),
@@ -120,6 +131,22 @@ class _Reader:
             member_id=member_id,
             pre_auth_ref=self.pre_auth_ref(focal),
             serviced=self.serviced(),
+        )
+
+    def address(self) -> str:
+        entries = dicts(self.raw.get("entry"))
+        return next(
+            (read_text(e.get("fullUrl")) for e in entries if e.get("resource") is self.claim), ""
+        )
+
+    def echoed(self) -> tuple[Resource, ...]:
+        """The patient, the insurer and who asks, as they were sent."""
+        named = [part(self.claim, key) for key in ("patient", "insurer", "provider")]
+        found = [self.bundle.follow(reference, self.claim) for reference in named]
+        return tuple(
+            {"fullUrl": entry["fullUrl"], "resource": entry["resource"]}
+            for entry in dicts(self.raw.get("entry"))
+            if entry.get("fullUrl") and any(entry.get("resource") is each for each in found)
         )
 
     def fault(self, code: str, cure: str, path: str) -> None:
@@ -179,7 +206,7 @@ class _Reader:
     def codes(self, item: Resource, path: str) -> tuple[str, ...]:
         product = f"{path}.productOrService"
         codings = dicts(part(item, "productOrService").get("coding"))
-        known, system = self.profile.service_codes, self.profile.service_system
+        known, system = self.profile.codes_for(read_text(self.claim.get("use")))
         codes = tuple(
             code
             for coding in codings
@@ -200,7 +227,11 @@ class _Reader:
         if not lines or self.claim.get("total") is None:
             return
         total = self.amount(part(self.claim, "total"), currency, "total")
-        added = sum((line.net for line in lines), money(Decimal(0), currency))
+        items = dicts(self.claim.get("item"))
+        if all(map(_is_cancelled, items)):
+            return  # a withdrawal: nothing is asked for
+        kept = [n for n, item in zip(lines, items, strict=False) if not _is_cancelled(item)]
+        added = sum((line.net for line in kept), money(Decimal(0), currency))
         if total is not None and total != added:
             self.fault(
                 "business-rule",
@@ -278,3 +309,15 @@ class _Reader:
                 if 1900 <= day.year <= 2200:
                     days.append(day)
         return tuple(sorted(days))
+
+
+def speaks_pas(raw: Resource, claim: Resource) -> bool:
+    """Whether a Bundle is a request in the sense of Da Vinci PAS: it says so by its profiles."""
+    named = [part(each, "meta").get("profile") for each in (raw, claim)]
+    declared = [profile for each in named if isinstance(each, list) for profile in each]
+    return any(read_text(profile).startswith(f"{PAS}/") for profile in declared)
+
+
+def _is_cancelled(item: Resource) -> bool:
+    """What an update of a prior authorization has taken back."""
+    return any(each.get("valueBoolean") is True for each in dicts(item.get("modifierExtension")))

@@ -100,6 +100,12 @@ class Ledger:
                 for booking in bookings
             ]
 
+    def bookings(self) -> list[Booking]:
+        """All there are, the oldest first."""
+        with self._lock:
+            every = [each for bookings in self._by_claim.values() for each in bookings]
+        return sorted(every, key=lambda booking: booking.offset)
+
     def record(self, booking: Booking) -> Record:
         """The whole line of a booking, amounts with the digits they came with."""
         with self._path.open("rb") as file:
@@ -149,7 +155,7 @@ class Ledger:
         )
         bookings.append(booking)
         self._bookings += 1
-        self._authorizations += "preAuthRef" in record["response"]
+        self._authorizations += record.get("authorized", "preAuthRef" in record["response"])
         self._size += length
         return booking
 

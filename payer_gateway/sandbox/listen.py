@@ -19,6 +19,7 @@ from werkzeug.serving import (
 )
 from werkzeug.wrappers import Response
 
+from payer_gateway.sandbox.notifying import Notifier
 from payer_gateway.sandbox.server import LARGEST_BODY, create_app
 
 _DRAIN_AT_MOST = 20 * LARGEST_BODY
@@ -31,6 +32,8 @@ def serve(
     host: str = "127.0.0.1",
     *,
     token: str | None = None,
+    notify: str | None = None,
+    notify_token: str | None = None,
     on_ready: Callable[[int], None] | None = None,
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; port 0 picks a free one, ``on_ready`` is told which.
@@ -38,7 +41,7 @@ def serve(
     Raises OSError if the port or the ledger cannot be had, ValueError if the ledger or the
     profile cannot be read.
     """
-    app = create_app(ledger, _read_profile(profile), token)
+    app = create_app(ledger, _read_profile(profile), token, Notifier(notify, notify_token))
     family = select_address_family(host, port)
     # Bound here and handed over: werkzeug would print and exit if the port is taken.
     with socket.create_server((host, port), family=family) as listener:

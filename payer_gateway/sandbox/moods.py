@@ -16,6 +16,10 @@ class Mood(StrEnum):
     DROP = "DROP"  # booked; the line drops without an answer the first time
     LATE = "LATE"  # booked, 202; the answer can be fetched two seconds later
     GARBAGE = "GARBAGE"  # booked, then an answer that nobody can read
+    PEND = "PEND"  # a prior authorization is pended; the leave comes two seconds later
+    MODIFY = "MODIFY"  # a prior authorization is given for one unit of each line
+    SECOND = "SECOND"  # a prior authorization is denied: a second opinion is wanted first
+    ERROR = "ERROR"  # booked, and answered with an error in the ClaimResponse
     DEDUPE = "DEDUPE"  # a repeated identifier gets the first answer and is not booked again
 
 

@@ -17,6 +17,20 @@ class Profile:
     service_system: str | None = None
     service_codes: frozenset[str] = frozenset()
     fees: dict[str, Decimal] = field(default_factory=dict)
+    # Of prior authorizations, where they are asked for in another dialect than claims.
+    requested_system: str | None = None
+    requested_codes: frozenset[str] = frozenset()
+    inquiry_result: str = "Parameters"
+
+    @property
+    def queues(self) -> bool:
+        """The older release of PAS calls what is pended queued."""
+        return self.inquiry_result == "Bundle"
+
+    def codes_for(self, use: str) -> tuple[frozenset[str], str | None]:
+        if use == "preauthorization" and self.requested_codes:
+            return self.requested_codes, self.requested_system
+        return self.service_codes, self.service_system
 
     @classmethod
     def read(cls, raw: dict[str, Any] | None) -> Profile:
@@ -27,7 +41,13 @@ class Profile:
         raw = raw or {}
         payer = _section(_section(raw, "payer"), "identifier")
         service = _section(_section(raw, "codes"), "service")
+        asked = _section(_section(raw, "uses"), "preauthorization")
+        requested = _section(_section(asked, "codes"), "requested_service")
+        result = _section(asked, "inquiry").get("result")
         return cls(
+            requested_system=_text(requested.get("system")),
+            requested_codes=frozenset(_codes(_section(requested, "values"))),
+            inquiry_result="Bundle" if result == "Bundle" else "Parameters",
             name=_text(raw.get("profile")),
             payer_system=_text(payer.get("system")),
             payer_value=_text(payer.get("value")),

@@ -19,6 +19,7 @@ from payer_gateway.sandbox.desk import Answered, Desk, LineDropped, Unreadable
 from payer_gateway.sandbox.intake import read_bundle, read_submission
 from payer_gateway.sandbox.ledger import Ledger
 from payer_gateway.sandbox.moods import Mood, mood_of
+from payer_gateway.sandbox.notifying import Notifier
 from payer_gateway.sandbox.profile import Profile
 from payer_gateway.sandbox.refusal import Issue, Refusal
 
@@ -34,9 +35,12 @@ _CURE_OF_STATUS = {
 
 
 def create_app(
-    ledger_path: Path, profile: dict[str, Any] | None, token: str | None = None
+    ledger_path: Path,
+    profile: dict[str, Any] | None,
+    token: str | None = None,
+    notifier: Notifier | None = None,
 ) -> Flask:
-    """The sandbox as a WSGI application.
+    """The sandbox as a WSGI application. ``notifier`` brings late answers to whoever subscribed.
 
     With a token, Claim and ClaimResponse want it as ``Authorization: Bearer``; metadata and the
     ledger stay open. Raises ValueError if the ledger or the profile cannot be read.
@@ -45,7 +49,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     known = Profile.read(profile)
     ledger = Ledger(ledger_path)
-    desk = Desk(ledger, known)
+    desk = Desk(ledger, known, notifier or Notifier(None, None))
     mended: dict[str, Mood] = {}
 
     def mend(prefix: str = "") -> Response:
@@ -71,6 +75,10 @@ def create_app(
                 return Response(body, 200, content_type="text/html")
             case Answered(status, resource):
                 return _fhir(resource, status)
+
+    def inquire(prefix: str = "") -> Response:
+        _check_token(token)
+        return _fhir(desk.inquire(read_bundle(request.get_data(cache=False))))
 
     def claims(prefix: str = "") -> Response:
         _check_token(token)
@@ -99,6 +107,7 @@ def create_app(
         return Response(simplejson.dumps(rows), content_type="application/json")
 
     _route(app, "Claim/$submit", submit, "POST")
+    _route(app, "Claim/$inquire", inquire, "POST")
     _route(app, "Claim", claims, "GET")
     _route(app, "ClaimResponse", responses, "GET")
     _route(app, "metadata", metadata, "GET")
