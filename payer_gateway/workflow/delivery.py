@@ -18,13 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from payer_gateway.domain.answer import Reading
 from payer_gateway.domain.claim import Use
-from payer_gateway.domain.errors import GatewayError, LeaseLost, MappingError
-from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
+from payer_gateway.domain.errors import GatewayError, LeaseLost
+from payer_gateway.domain.exchange import NoReply, Reply, Request
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.insurers import fhir_r4
 from payer_gateway.mapping import replies
-from payer_gateway.mapping.inquiry import inquiry_bundle
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import bodies, causes, listings, outbox, picking
 from payer_gateway.storage.database import Work
@@ -33,6 +32,7 @@ from payer_gateway.storage.picking import Leased
 from payer_gateway.workflow import recording
 from payer_gateway.workflow.following import NEVER
 from payer_gateway.workflow.pulse import Pulse
+from payer_gateway.workflow.questions import put_question
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import profile_of, sweep
 
@@ -144,7 +144,7 @@ def _ask(s: Services, worker: str, source: State) -> bool:
         with _unless_lost(leased), s.database.write() as work:
             _cannot_ask(work, leased)
         return True
-    reply = _put_question(s, leased, profile, template)
+    reply = put_question(s, leased, profile, template)
     with _unless_lost(leased), s.database.write() as work:
         if source is State.IN_DOUBT:
             reading = _reading_of(replies.read_inquiry, profile, leased, reply)
@@ -155,41 +155,6 @@ def _ask(s: Services, worker: str, source: State) -> bool:
             state = State.ACCEPTED
         _say(leased, reply, reading.outcome, state)
     return True
-
-
-def _put_question(s: Services, leased: Leased, profile: Profile, template: str) -> Reply | NoReply:
-    row = leased.row
-    try:
-        request = _question(s, leased, profile, template)
-    except GatewayError as exc:
-        return NoReply(NoReplyKind.NOT_SENT, str(exc))
-    return s.client.send(row.insurer_id, request)
-
-
-def _question(s: Services, leased: Leased, profile: Profile, template: str) -> Request:
-    """A search for our number, or an operation with what was sent, cut down to a question."""
-    row, address = leased.row, s.addresses[leased.row.insurer_id]
-    operation = template.removeprefix("POST ")
-    if operation == template:
-        return fhir_r4.search(
-            address.base(row.use),
-            template,
-            row.claim_identifier,
-            deadline_s=s.send_deadline_s(profile),
-            token=address.token,
-        )
-    words = profile.speeches[Use(row.use)].ask
-    if words is None:
-        raise MappingError(f"{profile.file}: its dialect does not say how {template} is asked")
-    with s.database.read() as work:
-        sent = bodies.get(work, row.tenant_id, row.body_id)
-    return fhir_r4.submit(
-        address.base(row.use),
-        inquiry_bundle(sent, words),
-        deadline_s=s.send_deadline_s(profile),
-        path=operation,
-        token=address.token,
-    )
 
 
 class _Reader(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import (
@@ -58,7 +59,7 @@ def test_an_approved_authorization_is_quoted_by_the_claim_that_follows_in_the_sa
     assert billed.follows_id == asked.id
     (insurance,) = _claim_of(services, billed.id)["insurance"]
     answered = parse_json(reading.exchanged_bytes(services, OPS, asked.id, "reply"))
-    assert insurance["preAuthRef"] == [answered["preAuthRef"]]
+    assert insurance["preAuthRef"] == [_number_in(answered)]
     assert both_ledgers_agree(services, insurer)
 
 
@@ -275,6 +276,13 @@ def test_nobody_acts_whose_role_does_not_say_so(services: Services) -> None:
         intake.take_in(services, WORKER, canonical_json(another()))
     with pytest.raises(NotAllowed):
         Delivery(services, OPS).run_until_idle()
+
+
+def _number_in(answer: dict[str, Any]) -> str:
+    """The number of the leave given, as PAS has it: in the review of each line."""
+    (item,) = answer["entry"][0]["resource"]["item"]
+    (review,) = item["adjudication"][0]["extension"]
+    return next(part["valueString"] for part in review["extension"] if part["url"] == "number")
 
 
 def _claim_of(services: Services, submission_id: str) -> dict[str, list[dict[str, object]]]:
