@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from builders import MAPPINGS
 from eligibility_cases import CODES, SHELF
 from hypothesis import HealthCheck, given, settings
@@ -175,7 +176,22 @@ ROWS = st.fixed_dictionaries(
 SPOILED = st.builds(
     lambda row, name, bad: {**row, name: bad}, ROWS, st.sampled_from(NAMES), BAD | st.just("")
 )
-ROSTERS = st.lists(ROWS | ROWS | ROWS | SPOILED, min_size=1, max_size=25)
+
+
+def kin(base: dict[str, str], others: list[tuple[dict[str, str], str]]) -> list[dict[str, str]]:
+    """Members that differ from the first in one column only: those that a bound tells apart."""
+    return [base] + [
+        {**base, name: other[name], "member_id": f"V{n}"} for n, (other, name) in enumerate(others)
+    ]
+
+
+BOUNDED = "birth_date cover_start cover_end paid_through deductible_met amount_used".split()
+KIN = st.builds(
+    kin,
+    ROWS | ROWS.map(lambda row: {**row, "relationship": "child", "cover_end": ""}),
+    st.lists(st.tuples(ROWS, st.sampled_from(BOUNDED)), min_size=10, max_size=40),
+)
+ROSTERS = KIN | KIN | st.lists(ROWS | ROWS | ROWS | SPOILED, min_size=1, max_size=25)
 KEYS = st.fixed_dictionaries(
     {},
     optional={
@@ -251,3 +267,49 @@ def test_every_member_gets_the_answer_of_a_loop_over_decide(
         number for number, answers in enumerate(loop, start=2) if answers == "faults"
     }
     assert run.rows == len(rows) == run.members.height + len({f.line for f in run.faults})
+
+
+PLAIN = {
+    "insurer": "NORTHWIND-PPO",
+    "birth_date": "1979-05-14",
+    "cover_start": "2015-01-01",
+    "relationship": "child",
+    "accumulator_year": "2026",
+    "deductible_met": "0.00",
+}
+
+
+def swept(plan: str) -> list[dict[str, str]]:
+    """Members of one plan that differ from each other in one column, by every day and cent around
+    where a rule may change its mind."""
+    near = [ON + timedelta(days=n) for n in (*range(-100, 5), *range(-740, -720), -400)]
+    births = [date(ON.year - 27, 12, 20) + timedelta(days=n) for n in range(0, 800)]
+    cents = [10 * n + few for n in (0, 28_300 // 10, 34_000, 298_000 // 10) for few in range(-3, 4)]
+    grown: dict[str, str] = {"birth_date": "2020-01-01"}
+    rows = [grown | {"cover_start": str(day)} for day in near]
+    rows += [grown | {"cover_start": f"{day}T20:00:00-05:00"} for day in near[-25:-20]]
+    rows += [grown | {"cover_end": str(day)} for day in near]
+    rows += [grown | {"paid_through": str(day)} for day in near]
+    rows += [{"birth_date": str(day)} for day in births]
+    rows += [grown | {"deductible_met": f"{max(n, 0) / 100:.2f}"} for n in cents]
+    rows += [grown | {"deductible_met": f"{n / 10:.2f}"} for n in range(0, 4000, 37)]
+    rows += [grown | {"amount_used": str(n)} for n in range(0, 200_002, 25_000)]
+    return [{**PLAIN, **row, "plan": plan, "member_id": f"V{n}"} for n, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("name", SHELF.names())
+def test_every_day_and_cent_around_a_bound_is_answered_as_by_decide(
+    tmp_path: Path, name: str
+) -> None:
+    plans = Plans({})
+    rows = swept(name)
+    ask = Ask(ON, ON, EXAMPLES, prices=PRICES)
+    file = tmp_path / "roster.csv"
+    file.write_text(written(rows), encoding="utf-8")
+    loop = list(one_by_one(rows, ask, plans))
+
+    run = by_batch(file, ask, plans)
+
+    assert told(run) == [answer for answers in loop if answers != "faults" for answer in answers]
+    assert len(run.faults) == loop.count("faults")
+    assert run.decided < len(rows) / 2, "hardly anybody was found to be alike"
