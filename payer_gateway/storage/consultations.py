@@ -290,7 +290,7 @@ def claim_by_id(work: Work, tenant_id: str, claim_id: str) -> Row[Any]:
 
 
 def opinions_used(
-    work: Work, tenant_id: str, member_key: str, but_consultation: str
+    work: Work, tenant_id: str, member_key: str, but_consultation: str | None
 ) -> Sequence[Row[Any]]:
     """Our own claims of this member that the insurer has: (condition_key, number, year, n).
 
@@ -323,7 +323,8 @@ def _opinions_used() -> Select[Any]:
             claim.c.tenant_id == bindparam("tenant"),
             claim.c.member_key == bindparam("member"),
             claim.c.use == Use.CLAIM.value,
-            claim.c.consultation_id != bindparam("but"),
+            # Of one that was never taken in, nothing is left out.
+            claim.c.consultation_id.is_distinct_from(bindparam("but")),
             or_(claim.c.relation.is_(None), claim.c.relation != "void"),
             submission.c.state == State.ACCEPTED.value,
         )

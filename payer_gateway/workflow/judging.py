@@ -229,7 +229,7 @@ def opinions_used(
 ) -> dict[tuple[str, int, date], int]:
     """By our own accepted claims: (the episode, or * for all of the member's, number, year) → n."""
     used: dict[tuple[str, int, date], int] = {}
-    for found in consultations.opinions_used(work, tenant_id, keys.member, but_consultation or ""):
+    for found in consultations.opinions_used(work, tenant_id, keys.member, but_consultation):
         scopes = ["*"]
         if episode_id is not None and found.condition_key == keys.condition:
             scopes.append(episode_id)
