@@ -238,6 +238,13 @@ def kept_since(work: Work, tenant_id: str, insurer: str, plan: str) -> datetime 
     return work.conn.execute(query).scalar_one_or_none()
 
 
+def plans_of(work: Work, tenant_id: str, insurer: str) -> tuple[str, ...]:
+    """The plans of this insurer of which the tenant has a roster, by name."""
+    p = roster_plan.c
+    query = select(p.plan).where(p.tenant_id == tenant_id, p.insurer_id == insurer)
+    return tuple(work.conn.execute(query.order_by(p.plan)).scalars())
+
+
 def member(work: Work, tenant_id: str, member_key: str) -> Found | None:
     """What is kept of the member with this blind key; None: not on the roster."""
     found = _memberships(work, tenant_id, roster_member.c.member_key == member_key)

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Any
 
-from payer_gateway.domain.eligibility import Snapshot, decide
+from payer_gateway.domain.eligibility import Question, Snapshot, decide
 from payer_gateway.domain.eligibility_case import case_of
+from payer_gateway.domain.eligibility_roster import by_roster
 from payer_gateway.domain.eligibility_standing import allowances, standing
 from payer_gateway.domain.errors import Fault, InvalidInput, MappingError, NotAllowed
 from payer_gateway.domain.plan import Plan
@@ -23,11 +24,14 @@ from payer_gateway.mapping.eligibility_people import Policy
 from payer_gateway.mapping.eligibility_request import Ask, read_request
 from payer_gateway.mapping.eligibility_response import CoverAnswer, response_of
 from payer_gateway.mapping.profile import Profile
+from payer_gateway.storage import roster
 from payer_gateway.storage.database import Work
+from payer_gateway.workflow import enrolment
 from payer_gateway.workflow.judging import keys_of, opinions_used
 from payer_gateway.workflow.services import Services
 
 _NETWORKS = ("in", "out")
+_CHECK = "write the member number as the card has it; nobody is on the plan's roster under this one"
 
 
 class MemberUnknown(InvalidInput):
@@ -43,8 +47,8 @@ def submit(s: Services, principal: Principal, document: object) -> dict[str, Any
     """
     principal.must_be_allowed(Act.ASK_COVERAGE)
     ask = read_request(document)
-    covers = _covers(s, ask)
     with s.database.read() as work:
+        covers = _covers(s, work, principal.tenant_id, ask)
         _only_its_own(principal, covers)
         answers = [_answer(s, work, principal.tenant_id, ask, cover) for cover in covers]
         now = work.now
@@ -73,9 +77,9 @@ def _only_its_own(principal: Principal, covers: Iterable[Cover]) -> None:
 # -- which coverages ------------------------------------------------------------------------------
 
 
-def _covers(s: Services, ask: Ask) -> tuple[Cover, ...]:
+def _covers(s: Services, work: Work, tenant_id: str, ask: Ask) -> tuple[Cover, ...]:
     """The coverages to be answered: the focal ones, where the request marks any. Raises
-    InvalidInput naming every insurer and plan that no file describes."""
+    InvalidInput naming every insurer and plan that no file describes; MemberUnknown."""
     if not ask.policies:
         cure = "add the Coverage to be asked about: a reference, and the resource along with it"
         raise InvalidInput((Fault(f"{ask.request.path}.insurance", None, cure),))
@@ -84,7 +88,7 @@ def _covers(s: Services, ask: Ask) -> tuple[Cover, ...]:
     covers = []
     for policy in focal or ask.policies:
         profile = _profile(s, ask, policy, faults)
-        plan = _plan(s, policy, faults)
+        plan = _on_roster(s, work, tenant_id, policy, profile) or _plan(s, policy, faults)
         if profile is not None and plan is not None:
             covers.append(Cover(policy, profile, plan))
     if faults:
@@ -107,6 +111,34 @@ def _profile(s: Services, ask: Ask, policy: Policy, faults: list[Fault]) -> Prof
     if not any(fault.path == place for fault in faults):
         faults.append(Fault(place, said, cure))
     return None
+
+
+def _on_roster(
+    s: Services, work: Work, tenant_id: str, policy: Policy, profile: Profile | None
+) -> Plan | None:
+    """Of a Coverage that is named by an identifier alone: the plan on whose roster that member is.
+    None where the insurer has no roster here. Raises MemberUnknown where it has, and the member is
+    on none of its plans, or on several."""
+    if profile is None or policy.coverage is not None or not policy.members:
+        return None
+    plans = roster.plans_of(work, tenant_id, profile.name)
+    if not plans:
+        return None
+    number = policy.members[0]
+    found = [
+        plan
+        for plan in plans
+        if (kept := enrolment.standing(work, tenant_id, profile.name, plan, number)) and kept.entry
+    ]
+    if len(found) != 1:
+        raise _unknown(policy, "send the Coverage along, with its plan" if found else _CHECK)
+    return s.plans.plan(found[0])
+
+
+def _unknown(policy: Policy, cure: str) -> MemberUnknown:
+    holder = policy.coverage or policy.element
+    place = "$" if holder is None else f"{holder.path}.identifier"
+    return MemberUnknown((Fault(place, None, cure),))
 
 
 def _plan(s: Services, policy: Policy, faults: list[Fault]) -> Plan | None:
@@ -144,29 +176,40 @@ def _billed_first(ask: Ask, policy: Policy) -> str | None:
 
 def _answer(s: Services, work: Work, tenant_id: str, ask: Ask, cover: Cover) -> CoverAnswer:
     known = _known(work, tenant_id, ask, cover)
+    kept = enrolment.standing(work, tenant_id, cover.profile.name, cover.plan.name, cover.member_id)
+    if kept is not None and kept.entry is None:
+        raise _unknown(cover.policy, _CHECK)
+
+    def told(question: Question) -> tuple[Question, Snapshot]:
+        """Where the plan has a roster, the roster wins over what is asserted."""
+        if kept is None:
+            return question, known
+        return by_roster(question, known, kept.entry, cover.plan)
+
     plan, first = cover.plan, _billed_first(ask, cover.policy)
     said = ask.provider.network
     networks = (said,) if said else tuple(n for n in _NETWORKS if n in plan.cost) or ("out",)
-    question = plan_question(ask, cover, first, networks[0])
-    case = case_of(question, plan, known, s.codes)
+    of_plan, known_of_plan = told(plan_question(ask, cover, first, networks[0]))
+    case = case_of(of_plan, plan, known_of_plan, s.codes)
     items: list[ItemAnswer] = []
     if ask.asks_for("benefits", "auth-requirements", "discovery"):
         for matter in ask.matters:
             for network in networks:
-                asked = opinion_question(ask, cover, first, network, matter)
-                counted = allowances(case_of(asked, plan, known, s.codes), (matter.opinion_number,))
-                decision = decide(asked, plan, known, s.codes)
+                asked, facts = told(opinion_question(ask, cover, first, network, matter))
+                counted = allowances(case_of(asked, plan, facts, s.codes), (matter.opinion_number,))
+                decision = decide(asked, plan, facts, s.codes)
                 items.append(
-                    ItemAnswer(network, tuple(counted), known.deductible_met, matter, decision)
+                    ItemAnswer(network, tuple(counted), facts.deductible_met, matter, decision)
                 )
         if any(line.is_general for line in ask.lines) or not ask.lines:
             counted_all = tuple(allowances(case, (2, 3)))
             items += [
-                ItemAnswer(network, counted_all, known.deductible_met, benefit=benefit)
+                ItemAnswer(network, counted_all, known_of_plan.deductible_met, benefit=benefit)
                 for benefit in plan.benefits.values()
                 for network in networks
             ]
-    return CoverAnswer(cover, "asserted", standing(case), tuple(items))
+    source = "asserted" if kept is None else "roster"
+    return CoverAnswer(cover, source, standing(case), tuple(items))
 
 
 def _known(work: Work, tenant_id: str, ask: Ask, cover: Cover) -> Snapshot:
