@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "The story of a consultation or submission, in sentences."),
     "replay": ("replay", "Send failed submissions again."),
     "consultation": ("consultation", "Decide what waits for a person; correct a claim."),
-    "insurer": ("insurer", "List, test, pause and resume insurers."),
+    "insurer": ("insurer", "List, test, pause, drain and resume insurers."),
     "mapping": ("mapping", "Write, check, render and release insurers' mapping files."),
     "plan": ("plan", "Check plan files and their decided cases; release them."),
     "eligibility": ("eligibility", "Ask whether an opinion is paid; run decided cases."),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import click
 
 from payer_gateway.cli.logs import log_to_stderr
+from payer_gateway.cli.processes import run_processes
 from payer_gateway.cli.session import local_operator, opened
 from payer_gateway.domain.principal import Role
 from payer_gateway.storage.listings import Standing
@@ -20,14 +21,27 @@ from payer_gateway.workflow.delivery import Delivery
 @click.option("--until-idle", is_flag=True, help="End when nothing can move without a person.")
 @click.option("--max-wait", type=float, metavar="S", help="With --until-idle: end after S seconds.")
 @click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True)
-def deliver(until_idle: bool, max_wait: float | None, threads: int) -> None:
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="That many processes of so many threads; not with --until-idle.",
+)
+def deliver(until_idle: bool, max_wait: float | None, threads: int, processes: int) -> None:
     """Send what is ready, ask about what is in doubt, fetch what is due.
 
     Runs until stopped. With --until-idle it exits 0 if nothing waits for a person, 1 if something
-    is rejected, needs a person, is held by a pause or has no address.
+    is rejected, needs a person, is held by a pause or calling hours, or has no address.
     """
     if max_wait is not None and not until_idle:
         raise click.UsageError("--max-wait goes with --until-idle")
+    if processes > 1:
+        if until_idle:
+            raise click.UsageError("--processes does not go with --until-idle")
+        log_to_stderr()
+        run_processes(processes, threads)
+        return
     with opened() as services:
         delivery = Delivery(services, local_operator(Role.WORKER), threads=threads)
         if not until_idle:
@@ -51,7 +65,8 @@ def stop_on_signals() -> threading.Event:
 
 
 def needs_attention(standing: Standing) -> bool:
-    return bool(standing.for_person or standing.paused or standing.unaddressed or standing.moving)
+    left = standing.moving + standing.paused + standing.unaddressed + standing.after_hours
+    return bool(standing.for_person or left)
 
 
 def told(standing: Standing) -> list[str]:
@@ -71,6 +86,8 @@ def told(standing: Standing) -> list[str]:
         )
     if standing.paused:
         lines.append(f"{standing.paused} held: their insurer is paused")
+    if standing.after_hours:
+        lines.append(f"{standing.after_hours} held: outside their insurer's calling hours")
     if standing.unaddressed:
         lines.append(
             f"{standing.unaddressed} held: their insurer has no address"

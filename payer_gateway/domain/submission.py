@@ -7,6 +7,7 @@ too (a trigger fed from this table), ``payer-gateway states`` draws it, and a te
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from payer_gateway.domain.errors import IllegalTransition
@@ -44,7 +45,7 @@ def _edges() -> tuple[Edge, ...]:
         (
             (s.SENDING,),
             (s.NEEDS_HUMAN,),
-            "poison; a 2xx no rule reads; unaskable duplicate",
+            "poison; a 2xx no rule reads; unaskable duplicate; 412",
         ),
         ((s.RETRY_WAIT,), (s.READY,), "its time has come"),
         ((s.READY, s.RETRY_WAIT), (s.NEEDS_HUMAN,), "retry budget or filing deadline spent"),
@@ -99,6 +100,12 @@ def check_move(source: State, target: State) -> None:
         raise IllegalTransition(f"{source} may become {allowed}; not {target}")
 
 
+def retry_budget(schedule: tuple[int, ...]) -> timedelta:
+    """How long retries may go on: the whole schedule (seconds) with its largest jitter, a day at
+    least."""
+    return timedelta(seconds=max(86400.0, sum(schedule) * 1.5))
+
+
 class OutcomeClass(StrEnum):
     """What an attempt came to; stored on each attempt, never edited."""
 
@@ -110,6 +117,8 @@ class OutcomeClass(StrEnum):
     ENDPOINT_FAULT = "endpoint_fault"
     IN_DOUBT = "in_doubt"
     DUPLICATE_REPORTED = "duplicate_reported"
+    # 412: our condition met claims of ours there already, more than one or not this one.
+    DUPLICATE_AT_INSURER = "duplicate_at_insurer"
     UNREADABLE_ANSWER = "unreadable_answer"  # a 2xx with JSON that no rule of the profile matches
     POISON = "poison"
     FENCED = "fenced"
@@ -129,6 +138,7 @@ AFTER_SEND: dict[OutcomeClass, State] = {
     OutcomeClass.ENDPOINT_FAULT: State.READY,
     OutcomeClass.IN_DOUBT: State.IN_DOUBT,
     OutcomeClass.DUPLICATE_REPORTED: State.IN_DOUBT,
+    OutcomeClass.DUPLICATE_AT_INSURER: State.NEEDS_HUMAN,
     OutcomeClass.UNREADABLE_ANSWER: State.NEEDS_HUMAN,
     OutcomeClass.POISON: State.NEEDS_HUMAN,
 }
@@ -148,8 +158,9 @@ def class_of_status(status: int) -> OutcomeClass | None:
         return OutcomeClass.DUPLICATE_REPORTED
     if status in (401, 403, 404, 405, 410, 415) or 300 <= status < 400:
         return OutcomeClass.ENDPOINT_FAULT
+    if status == 412:
+        # A conditional create met several matches: somebody billed twice, by us or before us.
+        return OutcomeClass.DUPLICATE_AT_INSURER
     if 400 <= status < 500:
-        # 412 too: a conditional create met several matches. A person looks at it, as at any other
-        # refusal to process.
         return OutcomeClass.REJECTED
     return OutcomeClass.IN_DOUBT

@@ -68,3 +68,16 @@ def replace_many(work: Work, tenant_id: str, rows: Sequence[tuple[str, str, byte
         update(body).where(body.c.tenant_id == tenant_id, body.c.id == bindparam("of")),
         [{"of": body_id, "sha256": digest, "bytes": data} for body_id, digest, data in rows],
     )
+
+
+def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+    """The bytes of several (tenant, body); what retention has expunged is left out."""
+    if not wanted:
+        return {}
+    found = work.conn.execute(
+        select(body.c.tenant_id, body.c.id, body.c.bytes).where(
+            body.c.id.in_([body_id for _, body_id in wanted])
+        )
+    )
+    known = {(row.tenant_id, row.id): bytes(row.bytes) for row in found}
+    return {each: known[each] for each in wanted if each in known}

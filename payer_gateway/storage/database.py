@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -80,7 +81,7 @@ class Database:
     def write(self) -> Iterator[Work]:
         """A transaction that commits when the block ends and rolls back when it raises."""
         with self._writer, self.engine.begin() as conn:
-            yield Work(conn, _now(conn))
+            yield Work(conn, _now(conn, _WRITING))
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -88,7 +89,7 @@ class Database:
         with self._reader().connect() as conn:
             conn = conn.execution_options(payer_gateway_read_only=True)
             with conn.begin():
-                yield Work(conn, _now(conn))
+                yield Work(conn, _now(conn, _READING))
 
     def _reader(self) -> Engine:
         """On SQLite an engine of its own, which keeps its connections: opening one costs more than
@@ -124,11 +125,12 @@ class Database:
         found = self.schema_version()
         if found is None:
             self.upgrade()
-        elif found != head_version():
-            raise SettingError(
-                f"the database has schema {found}, this version of payer-gateway needs"
-                f" {head_version()}: stop the workers, then run `payer-gateway db upgrade`"
-            )
+        else:
+            _must_fit(found)
+
+    def must_fit(self) -> None:
+        """Raise SettingError, with the cure, unless the schema is that of this version."""
+        _must_fit(self.schema_version())
 
     def schema_version(self) -> str | None:
         """None for a database that no command has touched yet. Waits for no writer."""
@@ -141,6 +143,15 @@ class Database:
             self._reading[1].dispose()
 
 
+def _must_fit(found: str | None) -> None:
+    if found != head_version():
+        raise SettingError(
+            f"the database has schema {found}, this version of payer-gateway needs"
+            f" {head_version()}: stop the workers, then run `payer-gateway db upgrade`"
+        )
+
+
+@cache
 def head_version() -> str:
     """The schema version that this package needs."""
     head = ScriptDirectory.from_config(_alembic()).get_current_head()
@@ -154,12 +165,20 @@ def _alembic() -> Config:
     return config
 
 
-def _now(conn: Connection) -> datetime:
+_READING = text("SELECT clock_timestamp()")
+# A worker that is frozen inside a transaction must not hold the others' rows for ever. Set for this
+# transaction alone: what lives in a session is not ours to count on behind a pooler.
+_WRITING = text(
+    "SELECT clock_timestamp(), set_config('idle_in_transaction_session_timeout', '15000', true)"
+)
+_SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')")
+
+
+def _now(conn: Connection, on_postgresql: TextClause) -> datetime:
     if conn.dialect.name == "postgresql":
-        moment = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+        moment = conn.execute(on_postgresql).one()[0]
         return moment.astimezone(UTC)  # type: ignore[no-any-return]
-    stamp = conn.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")).scalar_one()
-    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
+    return datetime.fromisoformat(conn.execute(_SQLITE_NOW).scalar_one())
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -1,33 +1,58 @@
-"""How traffic to each insurer flows: on or paused by a person, breaker closed or open."""
+"""How traffic to each insurer flows: switched by a person (on, paused, draining, everything
+stopped), or held by its bucket and breaker (``domain/flow.py``). Who and why are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 
+from payer_gateway.domain.flow import Breaker, Flow
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.statements import insert_if_absent
-from payer_gateway.storage.tables import insurer
+from payer_gateway.storage.tables import insurer, insurer_event, submission, tenant
 
-# Probes of an open breaker: soon at first, then every half minute.
-_PROBE_AFTER_S = (1, 2, 4, 8, 15, 30)
+_FLOW = tuple(f.name for f in fields(Flow))
 
 
-def ensure(work: Work, tenant_id: str, insurer_id: str, max_inflight: int) -> None:
-    added = insert_if_absent(
-        work,
-        insurer,
-        {"tenant_id": tenant_id, "id": insurer_id, "mode": "on", "max_inflight": max_inflight},
-    )
-    if not added:
-        work.conn.execute(
-            update(insurer)
-            .where(*_mine(tenant_id, insurer_id), insurer.c.max_inflight != max_inflight)
-            .values(max_inflight=max_inflight)
+def ensure(
+    work: Work,
+    tenant_id: str,
+    insurer_id: str,
+    max_inflight: int,
+    rate_per_s: float | None = None,
+) -> None:
+    """The insurer's row, with the limits that its file states now."""
+    limits = {"max_inflight": max_inflight, "rate_per_s": rate_per_s}
+    row = {"tenant_id": tenant_id, "id": insurer_id, "mode": "on", **limits}
+    if not insert_if_absent(work, insurer, row):
+        limit_to(work, insurer_id, max_inflight, rate_per_s, tenant_id)
+
+
+def limit_to(
+    work: Work,
+    insurer_id: str,
+    max_inflight: int,
+    rate_per_s: float | None,
+    tenant_id: str | None = None,
+) -> None:
+    """Bring the limits of that insurer (of all tenants, or one) up to its file; writes nothing
+    when they stand there already."""
+    whose = [] if tenant_id is None else [insurer.c.tenant_id == tenant_id]
+    work.conn.execute(
+        update(insurer)
+        .where(
+            insurer.c.id == insurer_id,
+            *whose,
+            or_(
+                insurer.c.max_inflight != max_inflight,
+                insurer.c.rate_per_s.is_distinct_from(rate_per_s),
+            ),
         )
+        .values(max_inflight=max_inflight, rate_per_s=rate_per_s)
+    )
 
 
 def all_of(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
@@ -43,38 +68,142 @@ def get(work: Work, tenant_id: str, insurer_id: str) -> Row[Any] | None:
 def set_mode(
     work: Work, tenant_id: str, insurer_id: str, mode: str, reason: str | None, by: str
 ) -> None:
+    """Switched by a person; kept in the insurer's history."""
     work.conn.execute(
         update(insurer)
         .where(*_mine(tenant_id, insurer_id))
         .values(mode=mode, mode_reason=reason, mode_by=by, mode_at=work.now)
     )
+    happened(work, tenant_id, insurer_id, mode, reason, by)
 
 
-def endpoint_failed(work: Work, tenant_id: str, insurer_id: str, error: str) -> None:
-    """Open the breaker, or keep it open: everything is held, nothing is dropped or spent."""
-    row = work.conn.execute(
-        select(insurer).where(*_mine(tenant_id, insurer_id)).with_for_update()
-    ).one()
-    wait = _PROBE_AFTER_S[min(row.breaker_failures, len(_PROBE_AFTER_S) - 1)]
+def stop_all(work: Work, tenant_id: str, reason: str, by: str) -> None:
+    """Nothing goes out for this tenant, to whichever insurer, known or new."""
     work.conn.execute(
-        update(insurer)
-        .where(*_mine(tenant_id, insurer_id))
-        .values(
-            breaker_failures=row.breaker_failures + 1,
-            breaker_until=work.now + timedelta(seconds=wait),
-            breaker_error=error,
+        update(tenant)
+        .where(tenant.c.id == tenant_id)
+        .values(stopped_at=work.now, stopped_by=by, stopped_reason=reason)
+    )
+    happened(work, tenant_id, None, "stopped", reason, by)
+
+
+def start_all(work: Work, tenant_id: str, reason: str | None, by: str) -> None:
+    """Lift the stop; insurers that are paused one by one stay so."""
+    work.conn.execute(
+        update(tenant)
+        .where(tenant.c.id == tenant_id)
+        .values(stopped_at=None, stopped_by=None, stopped_reason=None)
+    )
+    happened(work, tenant_id, None, "started", reason, by)
+
+
+def stopped(work: Work, tenant_id: str) -> Row[Any] | None:
+    """Since when, by whom and why everything is stopped; None while it is not."""
+    return work.conn.execute(
+        select(tenant).where(tenant.c.id == tenant_id, tenant.c.stopped_at.is_not(None))
+    ).one_or_none()
+
+
+def happened(
+    work: Work, tenant_id: str, insurer_id: str | None, event: str, reason: str | None, by: str
+) -> None:
+    work.conn.execute(
+        insurer_event.insert().values(
+            tenant_id=tenant_id,
+            insurer_id=insurer_id,
+            at=work.now,
+            event=event,
+            reason=reason,
+            by=by,
         )
     )
 
 
-def endpoint_answered(work: Work, tenant_id: str, insurer_id: str) -> None:
-    """Any answer that is about the claim closes the breaker."""
-    work.conn.execute(
-        update(insurer)
-        .where(*_mine(tenant_id, insurer_id), insurer.c.breaker_failures > 0)
-        .values(breaker_failures=0, breaker_until=None, breaker_error=None)
+def history(work: Work, tenant_id: str, insurer_id: str | None, limit: int) -> Sequence[Row[Any]]:
+    """The last events of an insurer, with those that concerned all of them; oldest first."""
+    whose = (
+        []
+        if insurer_id is None
+        else [or_(insurer_event.c.insurer_id == insurer_id, insurer_event.c.insurer_id.is_(None))]
     )
+    rows = work.conn.execute(
+        select(insurer_event)
+        .where(insurer_event.c.tenant_id == tenant_id, *whose)
+        .order_by(insurer_event.c.seq.desc())
+        .limit(limit)
+    ).all()
+    return rows[::-1]
+
+
+def flow_of(row: Row[Any]) -> Flow:
+    """The part of an insurer's row that traffic is reckoned by."""
+    values = row._asdict()
+    return Flow(**{name: values[name] for name in _FLOW})
+
+
+def lock(work: Work, tenant_id: str, insurer_id: str) -> Row[Any] | None:
+    """The insurer's row, ours until the transaction ends."""
+    return work.conn.execute(
+        select(insurer).where(*_mine(tenant_id, insurer_id)).with_for_update()
+    ).one_or_none()
+
+
+def keep(work: Work, row: Row[Any], flow: Flow, by: str = "delivery") -> None:
+    """Store what changed in the flow; a breaker's turn goes into the history."""
+    before = flow_of(row)
+    if before == flow:
+        return
+    changed = {n: getattr(flow, n) for n in _FLOW if getattr(flow, n) != getattr(before, n)}
+    work.conn.execute(update(insurer).where(*_mine(row.tenant_id, row.id)).values(**changed))
+    if flow.breaker != before.breaker:
+        error = flow.breaker_error or before.breaker_error
+        happened(work, row.tenant_id, row.id, f"breaker {flow.breaker}", error, by)
+
+
+def probes_due(work: Work, insurers: Sequence[str], *, lock: bool) -> Sequence[Row[Any]]:
+    """Insurers with an open breaker whose next probe is due and for whom something waits."""
+    waits = (
+        select(submission.c.id)
+        .where(
+            submission.c.tenant_id == insurer.c.tenant_id,
+            submission.c.insurer_id == insurer.c.id,
+            submission.c.state.in_(["ready", "in_doubt"]),
+            submission.c.next_at <= work.now,
+        )
+        .exists()
+    )
+    due = (
+        select(insurer)
+        .join(tenant, tenant.c.id == insurer.c.tenant_id)
+        .where(
+            insurer.c.id.in_(insurers),
+            insurer.c.mode != "paused",
+            tenant.c.stopped_at.is_(None),
+            insurer.c.breaker == Breaker.OPEN.value,
+            or_(insurer.c.breaker_until.is_(None), insurer.c.breaker_until <= work.now),
+            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= work.now),
+            waits,
+        )
+        .order_by(insurer.c.breaker_until)
+    )
+    locked = due.with_for_update(skip_locked=True, of=insurer)
+    return work.conn.execute(locked if lock else due).all()
+
+
+def under_way(work: Work, tenant_id: str, insurer_id: str | None) -> int:
+    """How many submissions are being exchanged or in doubt: what a drain waits for."""
+    whose = [] if insurer_id is None else [submission.c.insurer_id == insurer_id]
+    return work.conn.execute(
+        select(func.count()).where(
+            submission.c.tenant_id == tenant_id,
+            *whose,
+            or_(
+                submission.c.state == "in_doubt",
+                submission.c.lease_until.is_not(None),
+            ),
+        )
+    ).scalar_one()
 
 
 def _mine(tenant_id: str, insurer_id: str) -> tuple[ColumnElement[bool], ...]:
-    return insurer.c.tenant_id == tenant_id, insurer.c.id == insurer_id
+    return (and_(insurer.c.tenant_id == tenant_id, insurer.c.id == insurer_id),)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
-from payer_gateway.domain.submission import OPEN_IN_LANE, WAITS_FOR_PERSON, State
+from payer_gateway.domain.flow import Breaker
+from payer_gateway.domain.submission import LEASED, OPEN_IN_LANE, WAITS_FOR_PERSON, State
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.tables import cause, insurer, planned_claim, submission
+from payer_gateway.storage.tables import cause, insurer, planned_claim, submission, tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +68,44 @@ class Standing:
     """What is still to do, by whom. ``moving`` may go on without a person."""
 
     moving: int
-    refused: int  # of those moving: the insurer's endpoint refuses us, the breaker is open
-    paused: int
+    refused: int  # of those moving: the breaker of their insurer is not closed
+    paused: int  # by a person: insurer paused or draining, or everything stopped
+    after_hours: int
     unaddressed: int
     for_person: int
     unanswered: int
     worst_probes: int  # probes that failed in a row, of the insurer worst off
 
 
-def standing(work: Work, addressed: Sequence[str]) -> Standing:
-    """Counts over all tenants, in one reading of the hot index."""
+def standing(work: Work, addressed: Sequence[str], open_now: Sequence[str]) -> Standing:
+    """Counts over all tenants. ``open_now``: the insurers within their calling hours."""
     is_open = submission.c.state.in_([s.value for s in OPEN_IN_LANE])
+    # What is on the wire comes to its end whatever holds the rest.
+    is_under_way = submission.c.state.in_([s.value for s in LEASED])
+    is_paused = and_(
+        ~is_under_way,
+        or_(
+            insurer.c.mode == "paused",
+            tenant.c.stopped_at.is_not(None),
+            and_(insurer.c.mode == "draining", submission.c.state != State.IN_DOUBT.value),
+        ),
+    )
     is_addressed = submission.c.insurer_id.in_(addressed)
+    is_closed = and_(~is_under_way, submission.c.insurer_id.not_in(open_now))
+    moves = and_(is_open, ~is_paused, is_addressed, ~is_closed)
+
+    def n(name: str, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count().filter(*conditions).label(name)
+
     row = work.conn.execute(
         select(
-            func.count().filter(is_open, insurer.c.mode != "paused", is_addressed).label("moving"),
-            func.count()
-            .filter(
-                is_open,
-                insurer.c.mode != "paused",
-                is_addressed,
-                insurer.c.breaker_failures > 0,
-            )
-            .label("refused"),
-            func.count().filter(is_open, insurer.c.mode == "paused").label("paused"),
-            func.count()
-            .filter(is_open, insurer.c.mode != "paused", ~is_addressed)
-            .label("unaddressed"),
-            func.count()
-            .filter(
+            n("moving", moves),
+            n("refused", moves, insurer.c.breaker != Breaker.CLOSED.value),
+            n("paused", is_open, is_paused),
+            n("unaddressed", is_open, ~is_paused, ~is_addressed),
+            n("after_hours", is_open, ~is_paused, is_addressed, is_closed),
+            n(
+                "for_person",
                 or_(
                     submission.c.state.in_([s.value for s in WAITS_FOR_PERSON]),
                     # Accepted, and refused afterwards: see workflow/following.py.
@@ -103,15 +113,13 @@ def standing(work: Work, addressed: Sequence[str]) -> Standing:
                         submission.c.state == State.ACCEPTED.value,
                         submission.c.cause_id.is_not(None),
                     ),
-                )
-            )
-            .label("for_person"),
-            func.count()
-            .filter(
+                ),
+            ),
+            n(
+                "unanswered",
                 submission.c.state == State.ACCEPTED.value,
                 submission.c.adjudication_due.is_not(None),
-            )
-            .label("unanswered"),
+            ),
         )
         .select_from(
             submission.join(
@@ -120,7 +128,7 @@ def standing(work: Work, addressed: Sequence[str]) -> Standing:
                     insurer.c.tenant_id == submission.c.tenant_id,
                     insurer.c.id == submission.c.insurer_id,
                 ),
-            )
+            ).join(tenant, tenant.c.id == submission.c.tenant_id)
         )
         .where(or_(submission.c.closed_at.is_(None), submission.c.state != "cancelled"))
     ).one()
@@ -134,6 +142,7 @@ def standing(work: Work, addressed: Sequence[str]) -> Standing:
         moving=row.moving,
         refused=row.refused,
         paused=row.paused,
+        after_hours=row.after_hours,
         unaddressed=row.unaddressed,
         for_person=row.for_person + asks_person,
         unanswered=row.unanswered,

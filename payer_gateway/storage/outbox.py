@@ -7,16 +7,17 @@ Every move is one UPDATE that names the state (and the lease) it starts from, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, func, literal, or_, select, update
 
 from payer_gateway.domain.errors import LeaseLost, NotFound
 from payer_gateway.domain.submission import (
     CLOSED_FOR_LANE,
     LEASED,
     OPEN_IN_LANE,
+    WAITS_FOR_PERSON,
     OutcomeClass,
     State,
     check_move,
@@ -150,32 +151,69 @@ def change(work: Work, row: Row[Any], **values: Any) -> None:
         raise LeaseLost(f"submission {row.id} was changed by somebody else")
 
 
-def open_attempt(
-    work: Work,
-    row: Row[Any],
-    *,
-    kind: str,
-    worker: str,
-    lease_token: str,
-    request_body_id: str | None,
-) -> int:
-    """Write the attempt before a byte leaves (rule L3); its number."""
-    number = int(row.exchanges) + 1
+def open_attempts(
+    work: Work, of_batch: ColumnElement[bool], *, kind: str, worker: str, lease_token: str
+) -> None:
+    """Write the attempts of a batch before a byte leaves (rule L3), in one statement: number,
+    trigger and bytes are those of each submission's row as it stands before it is taken."""
+    facts: dict[str, ColumnElement[Any]] = {
+        "tenant_id": submission.c.tenant_id,
+        "insurer_id": submission.c.insurer_id,
+        "submission_id": submission.c.id,
+        "n": submission.c.exchanges + 1,
+        "kind": literal(kind),
+        "trigger": submission.c.trigger,
+        "worker": literal(worker),
+        "lease_token": literal(lease_token, attempt.c.lease_token.type),
+        "started_at": literal(work.now, attempt.c.started_at.type),
+    }
+    if kind == "send":
+        facts["request_body_id"] = submission.c.body_id
     work.conn.execute(
-        attempt.insert().values(
-            tenant_id=row.tenant_id,
-            insurer_id=row.insurer_id,
-            submission_id=row.id,
-            n=number,
-            kind=kind,
-            trigger=row.trigger,
-            worker=worker,
-            lease_token=lease_token,
-            request_body_id=request_body_id,
-            started_at=work.now,
-        )
+        attempt.insert().from_select(list(facts), select(*facts.values()).where(of_batch))
     )
-    return number
+
+
+def take(
+    work: Work,
+    source: State,
+    target: State | None,
+    of_batch: ColumnElement[bool],
+    event: str,
+    by: str,
+    held: dict[Any, Any],
+) -> Sequence[Row[Any]]:
+    """Lease a batch that stands in ``source`` and is free, moving it to ``target`` (None: it stays,
+    only its answer is fetched); the rows as they stand now. Each move has its transition row."""
+    values = dict(held)
+    if target is not None:
+        check_move(source, target)
+        values[submission.c.state] = target.value
+    rows = work.conn.execute(
+        update(submission)
+        .where(of_batch, submission.c.state == source.value, submission.c.lease_token.is_(None))
+        .values(values)
+        .returning(submission)
+    ).all()
+    if target is not None and rows:
+        work.conn.execute(
+            transition.insert(),
+            [
+                {
+                    "tenant_id": row.tenant_id,
+                    "insurer_id": row.insurer_id,
+                    "submission_id": row.id,
+                    "at": work.now,
+                    "source": source.value,
+                    "target": target.value,
+                    "event": event,
+                    "by": by,
+                    "attempt_n": row.exchanges,
+                }
+                for row in rows
+            ],
+        )
+    return rows
 
 
 def close_attempt(
@@ -246,6 +284,19 @@ def older_open_in_lane(work: Work, row: Row[Any]) -> Row[Any] | None:
     ).one_or_none()
 
 
+def stuck_before(work: Work, row: Row[Any]) -> Row[Any] | None:
+    """The submission that this one follows from, while that one waits for a person."""
+    if row.follows_id is None:
+        return None
+    return work.conn.execute(
+        select(submission).where(
+            submission.c.tenant_id == row.tenant_id,
+            submission.c.id == row.follows_id,
+            submission.c.state.in_([s.value for s in WAITS_FOR_PERSON]),
+        )
+    ).one_or_none()
+
+
 def followers(work: Work, row: Row[Any]) -> Sequence[Row[Any]]:
     """Later submissions that follow from this one: its corrections, or the claim made on it."""
     return work.conn.execute(
@@ -263,22 +314,9 @@ def renew_budgets(work: Work, tenant_id: str, insurer_id: str, budget: timedelta
             submission.c.tenant_id == tenant_id,
             submission.c.insurer_id == insurer_id,
             submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+            # What was never tried has no budget to lose; there may be a million of those.
+            or_(submission.c.retries > 0, submission.c.state == State.IN_DOUBT.value),
             submission.c.budget_until < work.now + budget,
         )
         .values(budget_until=work.now + budget)
     )
-
-
-def held_by_lease(work: Work, row: Row[Any], until: datetime) -> bool:
-    """The fence (rule L4): still sending, still under our token, and the lease outlives the
-    deadline, all by the database's clock."""
-    found = work.conn.execute(
-        select(submission.c.lease_until).where(
-            submission.c.tenant_id == row.tenant_id,
-            submission.c.insurer_id == row.insurer_id,
-            submission.c.id == row.id,
-            submission.c.state == row.state,
-            submission.c.lease_token == row.lease_token,
-        )
-    ).scalar_one_or_none()
-    return found is not None and found > until

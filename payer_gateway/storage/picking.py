@@ -1,24 +1,51 @@
-"""Picking: which submission may be worked on now, leased to one worker in one transaction.
+"""Picking: which submissions may be worked on now, leased to one worker in one transaction.
 
-PostgreSQL: FOR UPDATE SKIP LOCKED. SQLite: the writer's lock of the whole database does the same.
-"Held" (paused, breaker open, no address, older claim of the lane still open) is computed here and
+The insurers that may be talked to are locked first, and only those that have something due; how
+many exchanges each may begin is reckoned from their rows (bucket, breaker, ramp). Then one
+statement picks per insurer, oldest first, no more than its free slots: on PostgreSQL by LATERAL
+with SKIP LOCKED, on SQLite insurer by insurer under the writer's lock. However long one insurer's
+backlog is, the others' rows are found by one step in an index.
+
+"Held" (paused, stopped, breaker open, older claim of the lane still open …) is computed here and
 stored nowhere, so that lifting it costs nothing.
 """
 
 from __future__ import annotations
 
+import random
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Text,
+    and_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.types import TypeEngine
 
-from payer_gateway.domain.submission import LEASED, OPEN_IN_LANE, State
-from payer_gateway.storage import outbox
+from payer_gateway.domain import flow
+from payer_gateway.domain.errors import LeaseLost
+from payer_gateway.domain.flow import Breaker
+from payer_gateway.domain.submission import OPEN_IN_LANE, State
+from payer_gateway.storage import insurers_mode, outbox
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.tables import insurer, submission
+from payer_gateway.storage.tables import insurer, submission, tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +61,54 @@ _other = submission.alias("other")
 _ITS_INSURER = and_(
     insurer.c.tenant_id == submission.c.tenant_id, insurer.c.id == submission.c.insurer_id
 )
+# Of an insurer's slots, the share that questions may take: sends must not starve behind them.
+_SHARE = {State.READY: 1, State.IN_DOUBT: 2, State.ACCEPTED: 4}
 
 
-def _may_talk(now: Any) -> ColumnElement[bool]:
-    """The insurer is on, its breaker is closed (or lets one probe through), a slot is free."""
-    inflight = (
-        select(func.count())
-        .where(
-            _other.c.tenant_id == insurer.c.tenant_id,
-            _other.c.insurer_id == insurer.c.id,
-            _other.c.state.in_([s.value for s in LEASED]),
-        )
-        .scalar_subquery()
-    )
+def _due(source: State) -> ColumnElement[Any]:
+    return submission.c.adjudication_due if source is State.ACCEPTED else submission.c.next_at
+
+
+def _is_due(work: Work, source: State) -> ColumnElement[bool]:
     return and_(
-        insurer.c.mode != "paused",
-        or_(
-            and_(insurer.c.breaker_failures == 0, inflight < insurer.c.max_inflight),
-            and_(insurer.c.breaker_failures > 0, insurer.c.breaker_until <= now, inflight == 0),
-        ),
+        submission.c.tenant_id == insurer.c.tenant_id,
+        submission.c.insurer_id == insurer.c.id,
+        submission.c.state == literal_column(f"'{source.value}'"),
+        _due(source) <= work.now,
+        submission.c.lease_token.is_(None),
     )
 
 
-def _lane_is_free() -> ColumnElement[bool]:
+def _talkable(work: Work, source: State, insurers: Sequence[str]) -> Select[Any]:
+    """Insurers that no person holds, whose breaker is not open, and that have something due."""
+    # Draining: what is in doubt is cleared up and decisions are fetched, nothing new is sent.
+    modes = ["on"] if source is State.READY else ["on", "draining"]
+    return (
+        select(insurer)
+        .join(tenant, tenant.c.id == insurer.c.tenant_id)
+        .where(
+            insurer.c.id.in_(insurers),
+            insurer.c.mode.in_(modes),
+            tenant.c.stopped_at.is_(None),
+            insurer.c.breaker != Breaker.OPEN.value,
+            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= work.now),
+            exists().where(_is_due(work, source)),
+        )
+    )
+
+
+def is_there_work(work: Work, source: State, insurers: Sequence[str]) -> bool:
+    """Whether ``pick_batch`` might find something now. Locks nothing: an idle worker that only
+    looks must not make the one writer of a SQLite database wait."""
+    if not insurers:
+        return False
+    return any(
+        flow.allowance(insurers_mode.flow_of(row), work.now) > 0
+        for row in work.conn.execute(_talkable(work, source, insurers))
+    )
+
+
+def _lane_is_free() -> list[ColumnElement[bool]]:
     """No older submission of the chain can still move by itself (rule: lanes in order)."""
     older = (
         select(_other.c.id)
@@ -78,38 +130,7 @@ def _lane_is_free() -> ColumnElement[bool]:
         )
         .exists()
     )
-    return and_(~older, ~followed)
-
-
-def _candidates(work: Work, source: State, insurers: Sequence[str]) -> Select[Any]:
-    """The oldest submission in ``source`` that is due and held by nothing."""
-    due = submission.c.adjudication_due if source is State.ACCEPTED else submission.c.next_at
-    conditions: list[ColumnElement[bool]] = [
-        submission.c.state == source.value,
-        due <= work.now,
-        submission.c.lease_token.is_(None),
-        submission.c.insurer_id.in_(insurers),
-    ]
-    if source is State.READY:
-        conditions += [_may_talk(work.now), _lane_is_free()]
-    else:
-        conditions += [
-            insurer.c.mode != "paused",
-            or_(insurer.c.breaker_failures == 0, insurer.c.breaker_until <= work.now),
-        ]
-    return (
-        select(submission)
-        .join(insurer, _ITS_INSURER)
-        .where(*conditions)
-        .order_by(due, submission.c.id)
-        .limit(1)
-    )
-
-
-def is_there_work(work: Work, source: State, insurers: Sequence[str]) -> bool:
-    """Whether ``pick`` would find something now. Locks nothing: an idle worker that only looks
-    must not make the one writer of a SQLite database wait."""
-    return work.conn.execute(_candidates(work, source, insurers)).first() is not None
+    return [~older, ~followed]
 
 
 def pick(
@@ -120,56 +141,217 @@ def pick(
     worker: str,
     lease: timedelta,
 ) -> Leased | None:
-    """Lease the oldest due submission in ``source``: ready ones to send, in-doubt ones to ask
-    about, accepted ones whose adjudication is due to fetch it. None when there is nothing."""
-    row = work.conn.execute(
-        # Both rows: two workers must not both take an insurer's last slot or its one probe.
-        _candidates(work, source, insurers).with_for_update(skip_locked=True)
-    ).one_or_none()
-    if row is None or (source is State.READY and not _may_still_go(work, row)):
-        return None
-    return _lease(work, row, worker, lease)
+    """The next one alone; see ``pick_batch``."""
+    batch = pick_batch(work, source, insurers=insurers, worker=worker, lease=lease, limit=1)
+    return batch[0] if batch else None
 
 
-def _may_still_go(work: Work, row: Row[Any]) -> bool:
-    """Asked again once both rows are ours. PostgreSQL counted what is under way as it was when the
-    statement began, so a worker that picked and committed since is only seen now."""
-    if not work.is_postgresql:
-        return True
-    found = work.conn.execute(
-        select(submission.c.id)
-        .join(insurer, _ITS_INSURER)
-        .where(
-            submission.c.tenant_id == row.tenant_id,
-            submission.c.insurer_id == row.insurer_id,
-            submission.c.id == row.id,
-            _may_talk(work.now),
-            _lane_is_free(),
+def pick_batch(
+    work: Work,
+    source: State,
+    *,
+    insurers: Sequence[str],
+    worker: str,
+    lease: timedelta,
+    limit: int,
+    one_at_a_time: frozenset[str] = frozenset(),
+) -> list[Leased]:
+    """Lease up to ``limit`` due submissions in ``source``: ready ones to send, in-doubt ones to
+    ask about, accepted ones whose adjudication is due to fetch it.
+
+    ``one_at_a_time`` names insurers of which a batch holds one at most: they cannot be asked, and
+    a worker's death would make each of a batch a question for a person.
+    """
+    if not insurers or limit < 1:
+        return []
+    # Two workers must not both take an insurer's last slot, its last token or its one trial.
+    talkable = _talkable(work, source, insurers).with_for_update(skip_locked=True, of=insurer)
+    locked = {(row.tenant_id, row.id): row for row in work.conn.execute(talkable)}
+    wanted = _wanted(work, source, locked, limit, one_at_a_time)
+    if not wanted:
+        return []
+    chosen = _fairly(candidates(work, source, wanted), limit)
+    if not chosen:
+        return []
+    leased = _lease(work, source, chosen, worker, lease)
+    _take_from_flow(work, locked, [each.row for each in leased])
+    return leased
+
+
+def _fairly(found: Sequence[Row[Any]], limit: int) -> list[str]:
+    """The oldest of each insurer, then the second of each …; who comes too late this time is
+    decided by lot, so that no insurer's backlog starves another."""
+    ranked: list[tuple[int, float, str]] = []
+    ranks: Counter[tuple[str, str]] = Counter()
+    for row in sorted(found, key=lambda row: (row.due, row.id)):
+        key = row.tenant_id, row.insurer_id
+        ranked.append((ranks[key], random.random(), row.id))  # noqa: S311 - a lot, no secret
+        ranks[key] += 1
+    return [submission_id for _, _, submission_id in sorted(ranked)[:limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many of one insurer's submissions may begin: ``n`` by its flow and this batch's share,
+    within its ``slots``, of which this kind of exchange may hold ``most``. What is under way is
+    subtracted by the statement that picks."""
+
+    tenant_id: str
+    insurer_id: str
+    n: int
+    slots: int
+    most: int
+
+
+def _wanted(
+    work: Work,
+    source: State,
+    locked: Mapping[tuple[str, str], Row[Any]],
+    limit: int,
+    one_at_a_time: frozenset[str],
+) -> list[Wanted]:
+    share = -(-limit // max(1, len(locked)))
+    wanted = []
+    for (tenant_id, insurer_id), row in locked.items():
+        traffic = insurers_mode.flow_of(row)
+        n = min(share, flow.allowance(traffic, work.now))
+        if insurer_id in one_at_a_time:
+            n = min(n, 1)
+        if n > 0:
+            # Half open: one exchange, and nothing else under way beside it.
+            slots = 1 if traffic.breaker == Breaker.HALF_OPEN else int(row.max_inflight)
+            most = max(1, slots // _SHARE[source])
+            wanted.append(Wanted(tenant_id, insurer_id, n, slots, most))
+    return wanted
+
+
+def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[Row[Any]]:
+    """(tenant_id, insurer_id, id, due) of what may begin: per insurer the oldest due first, held
+    by nothing, locked. The insurers' rows are ours already, so this statement's count of what is
+    under way is the truth."""
+    if work.is_postgresql:
+        return work.conn.execute(per_insurer(work, source, wanted)).all()
+    busy = {(row.tenant_id, row.insurer_id): row for row in work.conn.execute(_under_way(source))}
+    found: list[Row[Any]] = []
+    for each in wanted:
+        held = busy.get((each.tenant_id, each.insurer_id))
+        total, alike = (held.total, held.alike) if held else (0, 0)
+        n = min(each.n, each.slots - total, each.most - alike)
+        if n > 0:
+            oldest = _oldest(work, source, literal(each.tenant_id), literal(each.insurer_id))
+            found += work.conn.execute(oldest.limit(n))
+    return found
+
+
+def per_insurer(work: Work, source: State, wanted: Sequence[Wanted]) -> Select[Any]:
+    """The pick of PostgreSQL as one statement."""
+
+    def given(name: str, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+        return literal([getattr(each, name) for each in wanted], ARRAY(kind))
+
+    i = (
+        func.unnest(
+            given("tenant_id", Text()),
+            given("insurer_id", Text()),
+            given("n", Integer()),
+            given("slots", Integer()),
+            given("most", Integer()),
         )
+        .table_valued("tenant_id", "insurer_id", "n", "slots", "most", name="i")
+        .render_derived()
     )
-    return found.first() is not None
+    busy = _under_way(source).subquery("busy")
+    free = func.least(
+        i.c.n,
+        i.c.slots - func.coalesce(busy.c.total, 0),
+        i.c.most - func.coalesce(busy.c.alike, 0),
+    )
+    oldest = (
+        _oldest(work, source, i.c.tenant_id, i.c.insurer_id)
+        .correlate(i, busy)
+        .limit(func.greatest(0, free))
+        .with_for_update(skip_locked=True, of=submission)
+        .lateral("oldest")
+    )
+    its_own = and_(busy.c.tenant_id == i.c.tenant_id, busy.c.insurer_id == i.c.insurer_id)
+    return select(oldest).select_from(i.outerjoin(busy, its_own).join(oldest, true()))
 
 
-def _lease(work: Work, row: Row[Any], worker: str, lease: timedelta) -> Leased:
-    token, until = str(uuid.uuid4()), work.now + lease
-    sends = row.state == State.READY.value
-    number = outbox.open_attempt(
+def _under_way(source: State) -> Select[Any]:
+    """Exchanges with each insurer that hold a lease now, and those alike."""
+    held_as = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source, source)
+    return (
+        select(
+            submission.c.tenant_id,
+            submission.c.insurer_id,
+            func.count().label("total"),
+            func.count().filter(submission.c.state == held_as.value).label("alike"),
+        )
+        .where(submission.c.lease_until.is_not(None))
+        .group_by(submission.c.tenant_id, submission.c.insurer_id)
+    )
+
+
+def _oldest(
+    work: Work, source: State, tenant_id: ColumnElement[Any], insurer_id: ColumnElement[Any]
+) -> Select[Any]:
+    due = _due(source)
+    conditions = [
+        submission.c.tenant_id == tenant_id,
+        submission.c.insurer_id == insurer_id,
+        submission.c.state == literal_column(f"'{source.value}'"),
+        due <= work.now,
+        submission.c.lease_token.is_(None),
+    ]
+    if source is State.READY:
+        conditions += _lane_is_free()
+    return (
+        select(submission.c.tenant_id, submission.c.insurer_id, submission.c.id, due.label("due"))
+        .where(*conditions)
+        .order_by(due, submission.c.id)
+    )
+
+
+def _take_from_flow(
+    work: Work, locked: Mapping[tuple[str, str], Row[Any]], rows: Sequence[Row[Any]]
+) -> None:
+    """Take the tokens of what begins, and count it in the ramp after an open breaker."""
+    taken = Counter((row.tenant_id, row.insurer_id) for row in rows)
+    for key, n in taken.items():
+        traffic = insurers_mode.flow_of(locked[key])
+        insurers_mode.keep(work, locked[key], flow.began(traffic, n, work.now))
+
+
+def _lease(
+    work: Work, source: State, ids: Sequence[str], worker: str, lease: timedelta
+) -> list[Leased]:
+    """Attempt and move of a whole batch, a statement each; committed before a byte leaves (L3).
+    One token serves the batch: the fence asks for it together with the row's own id."""
+    token = str(uuid.uuid4())
+    sends = source is State.READY
+    of_batch = submission.c.id.in_(ids)
+    outbox.open_attempts(
         work,
-        row,
+        of_batch,
         kind="send" if sends else "inquire",
         worker=worker,
         lease_token=token,
-        request_body_id=row.body_id if sends else None,
     )
-    held: dict[str, Any] = {"lease_token": token, "lease_until": until, "exchanges": number}
+    held: dict[Any, Any] = {
+        submission.c.lease_token: token,
+        submission.c.lease_until: work.now + lease,
+        submission.c.exchanges: submission.c.exchanges + 1,
+    }
     if sends:
-        held |= {"attempts": row.attempts + 1, "trigger": "auto"}
-        outbox.move(work, row, State.SENDING, "picked", worker, attempt_n=number, **held)
-    elif row.state == State.IN_DOUBT.value:
-        outbox.move(work, row, State.INQUIRING, "asking", worker, attempt_n=number, **held)
-    else:
-        outbox.change(work, row, **held)
-    return Leased(outbox.get(work, row.tenant_id, row.id), number, worker)
+        held |= {submission.c.attempts: submission.c.attempts + 1, submission.c.trigger: "auto"}
+    target = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source)
+    event = "picked" if sends else "asking"
+    rows = outbox.take(work, source, target, of_batch, event, worker, held)
+    if len(rows) != len(ids):
+        raise LeaseLost("a submission was taken by somebody else while it was picked")
+    order = {submission_id: n for n, submission_id in enumerate(ids)}
+    leased = [Leased(row, int(row.exchanges), worker) for row in rows]
+    return sorted(leased, key=lambda each: order[each.row.id])
 
 
 def expired_leases(work: Work, limit: int = 100) -> Sequence[Row[Any]]:
@@ -183,48 +365,75 @@ def expired_leases(work: Work, limit: int = 100) -> Sequence[Row[Any]]:
     ).all()
 
 
-def due_in(work: Work, states: Sequence[State], limit: int = 200) -> Sequence[Row[Any]]:
-    """Rows in these states whose time has come."""
+def due_to_wake(work: Work, limit: int = 200) -> Sequence[Row[Any]]:
+    """Rows that wait for their next try, and whose time has come."""
     return work.conn.execute(
         select(submission)
-        .where(submission.c.state.in_([s.value for s in states]), submission.c.next_at <= work.now)
+        .where(
+            submission.c.state == literal_column("'retry_wait'"), submission.c.next_at <= work.now
+        )
         .order_by(submission.c.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
 
 
-def out_of_budget(work: Work, states: Sequence[State], today: Any) -> Sequence[Row[Any]]:
-    """Rows whose retry budget or filing deadline (business day) is spent."""
-    return work.conn.execute(
+def time_has_work(work: Work) -> bool:
+    """Whether a lease ran out or a retry is due. Locks nothing."""
+    expired = select(submission.c.id).where(submission.c.lease_until < work.now)
+    wakes = select(submission.c.id).where(
+        submission.c.state == literal_column("'retry_wait'"), submission.c.next_at <= work.now
+    )
+    found = work.conn.execute(select(or_(expired.exists(), wakes.exists())))
+    return bool(found.scalar_one())
+
+
+def past_filing(work: Work, latest: date, *, lock: bool) -> Sequence[Row[Any]]:
+    """Open rows, in nobody's hands, whose filing deadline lies before that day."""
+    late = (
         select(submission)
-        .join(
-            insurer,
-            and_(
-                insurer.c.tenant_id == submission.c.tenant_id,
-                insurer.c.id == submission.c.insurer_id,
-            ),
-        )
-        .where(
-            submission.c.state.in_([s.value for s in states]),
-            or_(
-                submission.c.filing_due < today,
-                and_(
-                    submission.c.budget_until < work.now,
-                    # What was never tried, or is held by a pause, has spent nothing.
-                    insurer.c.mode != "paused",
-                    or_(submission.c.retries > 0, submission.c.state == State.IN_DOUBT.value),
-                ),
-            ),
-        )
+        .where(_in_nobodys_hands(), submission.c.filing_due < latest)
+        .order_by(submission.c.filing_due)
         .limit(200)
-        .with_for_update(skip_locked=True, of=submission)
-    ).all()
+    )
+    return work.conn.execute(late.with_for_update(skip_locked=True) if lock else late).all()
 
 
-def free_lease(work: Work, row: Row[Any], **values: Any) -> None:
+def past_budget(work: Work, *, lock: bool) -> Sequence[Row[Any]]:
+    """Rows whose retry budget is spent. What was never tried has spent nothing; what is held by a
+    person or an open breaker spends nothing while it is."""
+    late = (
+        select(submission)
+        .join(insurer, _ITS_INSURER)
+        .join(tenant, tenant.c.id == submission.c.tenant_id)
+        .where(
+            _in_nobodys_hands(),
+            or_(
+                submission.c.retries > literal_column("0"),
+                submission.c.state == literal_column("'in_doubt'"),
+            ),
+            submission.c.budget_until < work.now,
+            insurer.c.mode == "on",
+            insurer.c.breaker == Breaker.CLOSED.value,
+            tenant.c.stopped_at.is_(None),
+        )
+        .order_by(submission.c.budget_until)
+        .limit(200)
+    )
+    locked = late.with_for_update(skip_locked=True, of=submission)
+    return work.conn.execute(locked if lock else late).all()
+
+
+def _in_nobodys_hands() -> ColumnElement[bool]:
+    # Spelled as in the partial indexes, so that the planner knows them again.
+    return submission.c.state.in_(
+        [literal_column(f"'{s.value}'") for s in (State.READY, State.RETRY_WAIT, State.IN_DOUBT)]
+    )
+
+
+def free_lease(work: Work, row: Row[Any], **facts: Any) -> None:
     """An accepted submission whose answer was asked for is free again."""
-    outbox.change(work, row, lease_token=None, lease_until=None, **values)
+    outbox.change(work, row, lease_token=None, lease_until=None, **facts)
 
 
 def answers_due_now(work: Work, insurers: Sequence[str]) -> bool:
@@ -253,10 +462,13 @@ def _unanswered(insurers: Sequence[str]) -> Select[tuple[str]]:
     return (
         select(submission.c.id)
         .join(insurer, _ITS_INSURER)
+        .join(tenant, tenant.c.id == submission.c.tenant_id)
         .where(
             submission.c.state == State.ACCEPTED.value,
             submission.c.adjudication_due.is_not(None),
             submission.c.insurer_id.in_(insurers),
             insurer.c.mode != "paused",
+            insurer.c.breaker != Breaker.OPEN.value,
+            tenant.c.stopped_at.is_(None),
         )
     )

@@ -8,7 +8,7 @@ from payer_gateway.domain.errors import MappingError, NotFound
 from payer_gateway.web import bodies
 from payer_gateway.web.answers import json_answer
 from payer_gateway.web.signin import caller
-from payer_gateway.workflow import repair
+from payer_gateway.workflow import steering
 from payer_gateway.workflow.services import Services
 
 
@@ -33,7 +33,7 @@ def insurers(services: Services) -> Blueprint:
             insurer = services.shelf.find(name)
         except MappingError as exc:
             raise NotFound(str(exc)) from None
-        repair.set_insurer_mode(services, caller(), insurer, mode, reason)
+        steering.set_mode(services, caller(), insurer, mode, reason)
         return json_answer({"insurer": insurer, "mode": mode})
 
     return routes

@@ -21,19 +21,20 @@ from payer_gateway.domain.consultation import Consultation, Period
 from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import Fault, InvalidInput
 from payer_gateway.domain.principal import Principal
+from payer_gateway.domain.submission import retry_budget
 from payer_gateway.mapping import bundle, claim_json
 from payer_gateway.mapping.grammar import UNSUPPORTED
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import (
     bodies,
     consultations,
-    insurers_mode,
     ledger,
     outbox,
     tenants,
 )
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
+from payer_gateway.workflow import traffic
 from payer_gateway.workflow.doubting import put_in_doubt, why_asked_first
 from payer_gateway.workflow.judging import (
     Cover,
@@ -120,7 +121,7 @@ def put_claim(
         profile, basis.consultation, cover.coverage, claim, basis.decision, previous
     )
     keys = member_keys(work, tenant_id, cover, basis.consultation.episode_id)
-    insurers_mode.ensure(work, tenant_id, profile.name, profile.delivery.max_inflight)
+    traffic.ensure(work, tenant_id, profile)
     consultations.add_claim(
         work,
         {
@@ -216,11 +217,6 @@ def _must_have_codes(profile: Profile, consultation: Consultation) -> None:
     )
     if faults:
         raise InvalidInput(faults)
-
-
-def retry_budget(schedule: tuple[int, ...]) -> timedelta:
-    """How long retries may go on: the whole schedule with its largest jitter, a day at least."""
-    return timedelta(seconds=max(86400.0, sum(schedule) * 1.5))
 
 
 def is_correction(relation: str | None) -> bool:

@@ -126,6 +126,7 @@ _CAME_TO: dict[str, str] = {
     "endpoint_fault": "the insurer's endpoint refuses us ({said}); its claims are held",
     "in_doubt": "no readable answer ({said}), so nobody knows whether it was booked",
     "duplicate_reported": "the insurer says that it has it already ({said})",
+    "duplicate_at_insurer": "the insurer has several like it already ({said})",
     "unreadable_answer": "an answer ({said}) that the insurer's file does not explain",
     "poison": "it could not be sent at all: {said}",
     "fenced": "held back at the last moment: {said}",

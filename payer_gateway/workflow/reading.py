@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
+from payer_gateway.domain import flow
 from payer_gateway.domain.errors import NotFound
+from payer_gateway.domain.flow import Breaker
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import State
 from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, listings, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.listings import Filters
-from payer_gateway.workflow import summary
+from payer_gateway.workflow import steering, summary
 from payer_gateway.workflow.services import Services
 
 
@@ -168,20 +171,42 @@ def why_not_sent(s: Services, work: Work, row: Row[Any], cause: str | None) -> s
 
 
 def _held(s: Services, work: Work, row: Row[Any]) -> str | None:
+    """What holds a ready submission back, the first thing that does."""
     if row.insurer_id not in s.addresses:
         name = row.insurer_id.upper().replace("-", "_")
         return f"Held: the insurer has no address; set PAYER_GATEWAY_INSURER_{name}_URL."
+    if (stop := insurers_mode.stopped(work, row.tenant_id)) is not None:
+        return f"Held: everything is stopped by {stop.stopped_by}: {stop.stopped_reason}"
     mode = insurers_mode.get(work, row.tenant_id, row.insurer_id)
-    if mode is not None and mode.mode == "paused":
-        return f"Held: {row.insurer_id} is paused by {mode.mode_by}: {mode.mode_reason}"
-    if mode is not None and mode.breaker_failures:
-        return (
-            f"Held: {row.insurer_id} refuses us ({mode.breaker_error}); the next probe is at"
-            f" {mode.breaker_until:%H:%M:%S}Z."
-        )
+    if mode is not None and (why := _held_by_insurer(mode, work.now)) is not None:
+        return f"Held: {row.insurer_id} {why}"
+    if (opens := steering.opens(s, row.insurer_id, work.now)) is not None:
+        return f"Held: outside {row.insurer_id}'s calling hours; they begin at {opens:%a %H:%M}Z."
     older = outbox.older_open_in_lane(work, row)
     if older is not None:
         return f"Held: the older claim of its lane, {older.id}, is {older.state}."
+    if (followed := outbox.stuck_before(work, row)) is not None:
+        return f"Held: the claim it follows from, {followed.id}, is {followed.state}."
+    if row.next_at > work.now:
+        return f"It is sent at {row.next_at:%H:%M:%S}Z."
+    if mode is not None and flow.allowance(insurers_mode.flow_of(mode), work.now) == 0:
+        rate = f"{mode.rate_per_s:g} a second" if mode.rate_per_s else "the ramp after an outage"
+        return f"Next in line, as fast as {row.insurer_id} takes them ({rate})."
+    return None
+
+
+def _held_by_insurer(mode: Row[Any], now: datetime) -> str | None:
+    if mode.mode == "paused":
+        return f"is paused by {mode.mode_by}: {mode.mode_reason}"
+    if mode.mode == "draining":
+        return f"is draining, nothing new is sent, by {mode.mode_by}: {mode.mode_reason}"
+    if mode.breaker == Breaker.OPEN:
+        when = f"{mode.breaker_until:%H:%M:%S}Z" if mode.breaker_until else "once"
+        return f"refuses us ({mode.breaker_error}); the next probe is at {when}."
+    if mode.breaker == Breaker.HALF_OPEN:
+        return f"refused us ({mode.breaker_error}); one claim at a time tries it again."
+    if mode.not_before is not None and mode.not_before > now:
+        return f"asked us to wait (Retry-After) until {mode.not_before:%Y-%m-%d %H:%M:%S}Z."
     return None
 
 

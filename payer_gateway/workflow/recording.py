@@ -14,10 +14,10 @@ from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply
 from payer_gateway.domain.submission import AFTER_SEND, OutcomeClass, State
 from payer_gateway.mapping.canonical import canonical_json
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import bodies, causes, insurers_mode, outbox, picking
+from payer_gateway.storage import bodies, causes, outbox, picking
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.picking import Leased
-from payer_gateway.workflow import following
+from payer_gateway.workflow import following, traffic
 from payer_gateway.workflow.services import Services
 
 _OF_SILENCE = {
@@ -49,8 +49,8 @@ def record_send(
     row, worker = leased.row, leased.worker
     reply_body_id = _keep(work, row, reply)
     _close(work, leased, reply, reading.outcome, reply_body_id, reading.retry_after_s)
-    _breaker(work, row, reply, reading.outcome)
     outcome = reading.outcome
+    our_fault = traffic.note(work, row, profile, reply, reading)
     values: dict[str, Any] = {"last_class": outcome.value}
     target = State.RETRY_WAIT if outcome is OutcomeClass.FENCED else AFTER_SEND[outcome]
     can_ask = profile.delivery.inquire is not None
@@ -61,6 +61,10 @@ def record_send(
     elif outcome is OutcomeClass.FENCED:
         # Our own slowness, nothing left the house: soon again, and no step of the schedule spent.
         values["next_at"] = work.now + timedelta(seconds=1)
+    elif target is State.RETRY_WAIT and our_fault:
+        # No insurer is reached: our own network. It costs the claim time, and no budget.
+        values["next_at"] = _step(work.now, 0, profile)
+        values["budget_until"] = row.budget_until + (values["next_at"] - work.now)
     elif target is State.RETRY_WAIT:
         values |= {
             "retries": row.retries + 1,
@@ -70,6 +74,8 @@ def record_send(
         values["next_at"] = work.now
     elif target is State.IN_DOUBT:
         wait = timedelta(0) if outcome is OutcomeClass.DUPLICATE_REPORTED else s.settle(profile)
+        # A 500 that names a time is not asked about before it either.
+        wait = max(wait, timedelta(seconds=reading.retry_after_s or 0))
         values |= {
             "settle_from": work.now,
             "next_at": work.now + wait,
@@ -89,7 +95,7 @@ def record_send(
             reason="this insurer has no inquiry: a person finds out and resolves it",
         )
         return State.NEEDS_HUMAN
-    spends = target is State.RETRY_WAIT and outcome is not OutcomeClass.FENCED
+    spends = target is State.RETRY_WAIT and outcome is not OutcomeClass.FENCED and not our_fault
     if spends and row.retries >= len(profile.delivery.retry_after_s):
         moved = outbox.get(work, row.tenant_id, row.id)
         outbox.move(work, moved, State.NEEDS_HUMAN, "retry budget spent", worker)
@@ -110,6 +116,7 @@ def record_inquiry(
     row, worker = leased.row, leased.worker
     reply_body_id = _keep(work, row, reply)
     _close(work, leased, reply, reading.outcome, reply_body_id, reading.retry_after_s)
+    traffic.note(work, row, profile, reply, reading)
     values: dict[str, Any] = {}
     if reading.outcome is OutcomeClass.FOUND:
         target, event = State.ACCEPTED, "found"
@@ -130,13 +137,13 @@ def record_inquiry(
         values = {"not_found_count": 1, "next_at": work.now + s.settle(profile)}
     else:
         target, event = State.IN_DOUBT, "no answer to the inquiry"
-        values = {"next_at": work.now + max(s.settle(profile), timedelta(seconds=1))}
+        wait = max(s.settle(profile), timedelta(seconds=max(1, reading.retry_after_s or 0)))
+        values = {"next_at": work.now + wait}
     outbox.move(work, row, target, event, worker, attempt_n=leased.attempt_n, **values)
     if target is State.READY and row.retries >= len(profile.delivery.retry_after_s):
         moved = outbox.get(work, row.tenant_id, row.id)
         outbox.move(work, moved, State.NEEDS_HUMAN, "retry budget spent", worker)
         return State.NEEDS_HUMAN
-    _inquiry_refused(work, row, reply)
     return target
 
 
@@ -151,6 +158,7 @@ def record_answer(
     row = leased.row
     reply_body_id = _keep(work, row, reply)
     _close(work, leased, reply, reading.outcome, reply_body_id, reading.retry_after_s)
+    traffic.note(work, row, profile, reply, reading)
     if reading.adjudication is not None:
         values = following.adjudicated(work, row, reading, reply_body_id)
     else:
@@ -159,13 +167,6 @@ def record_answer(
             due = max(due, work.now + timedelta(seconds=min(reading.retry_after_s, _DAY_S)))
         values = {"adjudication_due": due}
     picking.free_lease(work, row, **values)
-
-
-def _inquiry_refused(work: Work, row: Row[Any], reply: Reply | NoReply) -> None:
-    """An endpoint that refuses our question would refuse our claims too: hold, and probe."""
-    if isinstance(reply, Reply) and reply.status in (401, 403, 404, 405):
-        said = f"inquiry: HTTP {reply.status}"
-        insurers_mode.endpoint_failed(work, row.tenant_id, row.insurer_id, said)
 
 
 def _next_send(now: datetime, row: Row[Any], profile: Profile) -> datetime:
@@ -204,14 +205,6 @@ def _keep(work: Work, row: Row[Any], reply: Reply | NoReply) -> str | None:
         return None
     media_type = reply.headers.get("content-type", "application/octet-stream")[:100]
     return bodies.put(work, row.tenant_id, reply.body, media_type)
-
-
-def _breaker(work: Work, row: Row[Any], reply: Reply | NoReply, outcome: OutcomeClass) -> None:
-    if outcome is OutcomeClass.ENDPOINT_FAULT:
-        said = f"HTTP {reply.status}" if isinstance(reply, Reply) else reply.error[:200]
-        insurers_mode.endpoint_failed(work, row.tenant_id, row.insurer_id, said)
-    elif isinstance(reply, Reply):
-        insurers_mode.endpoint_answered(work, row.tenant_id, row.insurer_id)
 
 
 def _next_try(now: datetime, row: Row[Any], profile: Profile, reading: Reading) -> datetime:

@@ -12,13 +12,19 @@ from payer_gateway.domain.claim import WaitsFor
 from payer_gateway.domain.errors import Conflict, Fault, InvalidInput, MappingError
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.reasons import Code, Reason, Verdict
-from payer_gateway.domain.submission import NEXT, WAITS_FOR_PERSON, OutcomeClass, State
+from payer_gateway.domain.submission import (
+    NEXT,
+    WAITS_FOR_PERSON,
+    OutcomeClass,
+    State,
+    retry_budget,
+)
 from payer_gateway.mapping import decision_json
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, outbox
+from payer_gateway.storage import bodies, consultations, ledger, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow import following, summary, waiting
-from payer_gateway.workflow.claiming import is_correction, retry_budget
+from payer_gateway.workflow.claiming import is_correction
 from payer_gateway.workflow.doubting import put_in_doubt
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import profile_of
@@ -28,6 +34,7 @@ _UNKNOWN = frozenset(
     {
         OutcomeClass.IN_DOUBT.value,
         OutcomeClass.DUPLICATE_REPORTED.value,
+        OutcomeClass.DUPLICATE_AT_INSURER.value,
         OutcomeClass.UNREADABLE_ANSWER.value,
     }
 )
@@ -289,20 +296,3 @@ _HINT: dict[State, str] = {
     State.CANCELLED: "it was cancelled; submit the consultation again, corrected",
     State.SUPERSEDED: "another claim took its place",
 }
-
-
-def set_insurer_mode(
-    s: Services, principal: Principal, insurer: str, mode: str, reason: str | None
-) -> None:
-    """Pause (hold, never drop) or resume an insurer's traffic; who and why are kept."""
-    principal.must_be_allowed(Act.STEER_INSURER)
-    name = s.shelf.find(insurer)
-    profile = s.shelf.profile(name)
-    schedule = profile.delivery.retry_after_s
-    if mode != "on":
-        must_say(reason or "", "reason")
-    with s.database.write() as work:
-        insurers_mode.ensure(work, principal.tenant_id, name, profile.delivery.max_inflight)
-        if mode == "on":
-            outbox.renew_budgets(work, principal.tenant_id, name, retry_budget(schedule))
-        insurers_mode.set_mode(work, principal.tenant_id, name, mode, reason, principal.subject)

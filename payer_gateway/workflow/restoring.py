@@ -8,9 +8,9 @@ from typing import Any
 
 from payer_gateway.domain.errors import Fault, InvalidInput, MappingError
 from payer_gateway.domain.principal import Act, Principal
+from payer_gateway.domain.submission import retry_budget
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import doubts, restores
-from payer_gateway.workflow.claiming import retry_budget
 from payer_gateway.workflow.doubting import CANNOT_BE_ASKED
 from payer_gateway.workflow.services import Services
 

@@ -50,7 +50,11 @@ class Services:
         return timedelta(seconds=profile.delivery.settle_s)
 
     def send_deadline_s(self, profile: Profile) -> float:
-        """Seconds for one exchange: the profile's timeout, but always well inside the lease."""
-        lease = self.lease.total_seconds()
-        margin = max(0.3, min(5.0, lease * 0.2))
-        return min(float(profile.delivery.timeout_s), lease - margin)
+        """Seconds for one exchange: the profile's timeout, but always well inside a lease."""
+        return min(
+            float(profile.delivery.timeout_s), self.lease.total_seconds() - self.lease_margin_s()
+        )
+
+    def lease_margin_s(self) -> float:
+        """What is always left of a lease when an exchange ends, for recording it."""
+        return max(0.3, min(5.0, self.lease.total_seconds() * 0.2))

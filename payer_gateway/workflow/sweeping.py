@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -22,14 +24,55 @@ MAX_CRASHES = 3
 MAX_CRASHES_ASKING = 10
 
 
+# Deadlines and planned claims go by days; they are looked at less often than leases.
+_DAYS_EVERY_S = 2.0
+
+
+@dataclass(slots=True)
+class Sweeper:
+    """Sweeps again and again: leases and retries each time, deadlines now and then. Looks before
+    it writes, so that an idle worker does not take a SQLite database's one writer's turn."""
+
+    services: Services
+    worker: str
+    _days_at: float = field(default=float("-inf"))
+
+    def sweep(self) -> bool:
+        """Whether anything moved."""
+        s, moved = self.services, 0
+        with s.database.read() as work:
+            something = picking.time_has_work(work)
+        if something:
+            moved += reap_and_wake(s, self.worker)
+        if time.monotonic() - self._days_at >= _DAYS_EVERY_S:
+            self._days_at = time.monotonic()
+            with s.database.read() as work:
+                late = _overdue(s, work, lock=False)
+            if late:
+                moved += stop_overdue(s, self.worker)
+            moved += promote_planned(s, self.worker)
+        return moved > 0
+
+
 def sweep(s: Services, worker: str) -> int:
     """Reap expired leases, wake what waited, stop what is out of time, promote planned claims;
     how many rows moved."""
-    with s.database.write() as work:
-        moved = _reap(s, work, worker)
-        moved += _wake(work, worker)
-        moved += _stop_overdue(s, work, worker)
+    moved = reap_and_wake(s, worker) + stop_overdue(s, worker)
     return moved + promote_planned(s, worker)
+
+
+def reap_and_wake(s: Services, worker: str) -> int:
+    with s.database.write() as work:
+        return _reap(s, work, worker) + _wake(work, worker)
+
+
+def stop_overdue(s: Services, worker: str) -> int:
+    """Retry budget (database clock) or filing deadline (business day) spent: a person decides."""
+    with s.database.write() as work:
+        late = _overdue(s, work, lock=True)
+        for row, event, reason in late:
+            outbox.move(work, row, State.NEEDS_HUMAN, event, worker, reason=reason)
+    return len(late)
 
 
 def _reap(s: Services, work: Work, worker: str) -> int:
@@ -88,30 +131,26 @@ def _reap_sending(
 
 
 def _wake(work: Work, worker: str) -> int:
-    rows = picking.due_in(work, [State.RETRY_WAIT])
+    rows = picking.due_to_wake(work)
     for row in rows:
         outbox.move(work, row, State.READY, "time to retry", worker)
     return len(rows)
 
 
-def _stop_overdue(s: Services, work: Work, worker: str) -> int:
-    """Retry budget (database clock) or filing deadline (business day) spent: a person decides."""
-    stopped = 0
-    states = [State.READY, State.RETRY_WAIT, State.IN_DOUBT]
+def _overdue(s: Services, work: Work, *, lock: bool) -> list[tuple[Row[Any], str, str]]:
+    """Rows that are out of time, with the event and its reason."""
     # The latest calendar day there is anywhere bounds the search; the insurer's zone decides.
     latest = s.today or (work.now + timedelta(hours=14)).date()
-    for row in picking.out_of_budget(work, states, latest):
+    late: dict[str, tuple[Row[Any], str, str]] = {}
+    for row in picking.past_budget(work, lock=lock):
+        reason = f"it ended {row.budget_until:%Y-%m-%d %H:%M}Z"
+        late[row.id] = row, "retry budget spent", reason
+    for row in picking.past_filing(work, latest, lock=lock):
         profile = profile_of(s, row)
         today = s.business_day(work.now, profile.zone) if profile else latest
         if row.filing_due < today:
-            event, reason = "filing deadline passed", f"it was {row.filing_due}"
-        elif row.budget_until < work.now and (row.retries or row.state == State.IN_DOUBT.value):
-            event, reason = "retry budget spent", f"it ended {row.budget_until:%Y-%m-%d %H:%M}Z"
-        else:
-            continue
-        outbox.move(work, row, State.NEEDS_HUMAN, event, worker, reason=reason)
-        stopped += 1
-    return stopped
+            late[row.id] = row, "filing deadline passed", f"it was {row.filing_due}"
+    return list(late.values())
 
 
 def profile_of(s: Services, row: Row[Any]) -> Profile | None:

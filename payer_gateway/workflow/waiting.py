@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
@@ -234,6 +235,7 @@ def promote_planned(s: Services, worker: str) -> int:
         due = [
             (p.tenant_id, p.consultation_id, p.id)
             for p in consultations.open_planned(work, waits_for=WaitsFor.SERVICE_DAY)
+            if p.due_on <= s.business_day(work.now, ZoneInfo(p.zone))
         ]
     return sum(_promote(s, worker, *each) for each in due)
 

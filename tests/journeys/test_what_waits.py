@@ -35,7 +35,7 @@ from payer_gateway.domain.errors import Conflict, NotAllowed, NotFound
 from payer_gateway.domain.principal import Principal, Role
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.storage import insurers_mode
-from payer_gateway.workflow import explaining, intake, reading, repair
+from payer_gateway.workflow import explaining, intake, reading, repair, steering
 from payer_gateway.workflow.corrections import correct
 from payer_gateway.workflow.delivery import Delivery
 from payer_gateway.workflow.services import Services
@@ -185,11 +185,11 @@ def test_an_insurer_without_an_address_is_held_and_said_to_be(
 
 def test_a_paused_insurer_is_reported_and_goes_on_when_it_is_resumed(services: Services) -> None:
     submission_id = a_submission(services)
-    repair.set_insurer_mode(services, OPS, "NORTHWIND", "paused", "their migration")
+    steering.set_mode(services, OPS, "NORTHWIND", "paused", "their migration")
 
     standing = deliver(services)
     why = reading.one_submission(services, OPS, submission_id)["why_not_sent"]
-    repair.set_insurer_mode(services, OPS, "NORTHWIND", "on", None)
+    steering.set_mode(services, OPS, "NORTHWIND", "on", None)
     deliver(services)
 
     assert (standing.paused, standing.moving) == (1, 0)
@@ -258,7 +258,7 @@ def test_a_pause_of_one_tenant_holds_nothing_of_another(services: Services) -> N
     other = Principal("other", Role.OPS, "local:ben")
     mine = a_submission(services)
     theirs = intake.take_in(services, other, canonical_json(another())).summary
-    repair.set_insurer_mode(services, other, "northwind-ppo", "paused", "our own reasons")
+    steering.set_mode(services, other, "northwind-ppo", "paused", "our own reasons")
 
     deliver(services)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -16,7 +16,7 @@ from builders import (
     another,
     take_in,
 )
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from storage_hands import (
     TENANT,
     bring_to,
@@ -28,9 +28,10 @@ from storage_hands import (
 
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import OutcomeClass, State
-from payer_gateway.storage import insurers_mode, outbox, picking, tables
+from payer_gateway.storage import outbox, picking, tables
+from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.picking import Leased
-from payer_gateway.workflow import repair
+from payer_gateway.workflow import steering
 from payer_gateway.workflow.services import Services
 
 NORTHWIND, MEDICARE = "northwind-ppo", "medicare-b"
@@ -98,10 +99,10 @@ def test_a_paused_insurer_is_held_while_the_others_flow_and_goes_on_when_resumed
     house: Services,
 ) -> None:
     held, flowing = a_submission(house), a_submission(house, OF_MEDICARE)
-    repair.set_insurer_mode(house, OPS, NORTHWIND, "paused", "their migration")
+    steering.set_mode(house, OPS, NORTHWIND, "paused", "their migration")
 
     while_paused = [picked(house), picked(house)]
-    repair.set_insurer_mode(house, OPS, NORTHWIND, "on", None)
+    steering.set_mode(house, OPS, NORTHWIND, "on", None)
 
     assert while_paused == [flowing, None]
     assert picked(house) == held
@@ -109,38 +110,24 @@ def test_a_paused_insurer_is_held_while_the_others_flow_and_goes_on_when_resumed
 
 def test_a_paused_insurer_is_not_asked_about_what_is_in_doubt_either(house: Services) -> None:
     bring_to(house, a_submission(house), State.IN_DOUBT)
-    repair.set_insurer_mode(house, OPS, NORTHWIND, "paused", "their migration")
+    steering.set_mode(house, OPS, NORTHWIND, "paused", "their migration")
 
     assert pick(house, source=State.IN_DOUBT) is None
 
 
-def test_an_open_breaker_holds_everything_and_then_lets_one_probe_through(
+def test_an_open_breaker_holds_everything_and_half_open_lets_one_claim_try(
     house: Services,
 ) -> None:
     a_submission(house)
     a_submission(house)
-    with house.database.write() as work:
-        insurers_mode.endpoint_failed(work, TENANT, NORTHWIND, "HTTP 401")
-    at_once = picked(house)
-    with house.database.write() as work:
-        work.conn.execute(
-            update(tables.insurer).values(breaker_until=work.now - timedelta(seconds=1))
-        )
+    set_insurer(house, NORTHWIND, breaker="open", breaker_failures=1)
+    while_open = picked(house)
+    set_insurer(house, NORTHWIND, breaker="half_open")
 
-    probe, beside_the_probe = picked(house), picked(house)
+    trial, beside_it = picked(house), picked(house)
 
-    assert (at_once, beside_the_probe) == (None, None)
-    assert probe is not None
-
-
-def test_an_answer_about_the_claim_closes_the_breaker(house: Services) -> None:
-    first, second = a_submission(house), a_submission(house)
-    with house.database.write() as work:
-        insurers_mode.endpoint_failed(work, TENANT, NORTHWIND, "HTTP 401")
-
-        insurers_mode.endpoint_answered(work, TENANT, NORTHWIND)
-
-    assert [picked(house), picked(house)] == [first, second]
+    assert (while_open, beside_it) == (None, None)
+    assert trial is not None
 
 
 def test_an_insurer_gets_no_more_at_once_than_its_file_says(house: Services) -> None:
@@ -151,8 +138,8 @@ def test_an_insurer_gets_no_more_at_once_than_its_file_says(house: Services) -> 
 
     got = [picked(house) for _ in range(4)]
 
-    assert got[2:] == [of_medicare, None]
-    assert None not in got[:2]
+    assert of_medicare in got
+    assert [each is None for each in got] == [False, False, False, True]
 
 
 def test_what_is_being_asked_takes_a_slot_too(house: Services) -> None:
@@ -251,25 +238,76 @@ def test_workers_that_pick_at_the_same_time_never_exceed_what_an_insurer_takes(
     assert most == 1
 
 
+@pytest.fixture
+def fence(house: Services) -> Iterator[Fence]:
+    made = Fence(house.database.engine)
+    yield made
+    made.close()
+
+
 def test_the_fence_opens_only_for_our_lease_in_our_state_that_outlives_the_deadline(
-    house: Services,
+    house: Services, fence: Fence
 ) -> None:
     a_submission(house)
     leased = pick(house)
     assert leased is not None
 
-    with house.database.read() as work:
-        in_time = outbox.held_by_lease(work, leased.row, work.now + timedelta(seconds=50))
-        too_late = outbox.held_by_lease(work, leased.row, work.now + timedelta(seconds=70))
+    in_time, too_late = fence.is_ours(leased.row, 50), fence.is_ours(leased.row, 70)
     set_columns(house, leased.row.id, lease_token="00000000-0000-4000-8000-000000000009")
-    with house.database.read() as work:
-        of_another = outbox.held_by_lease(work, leased.row, work.now + timedelta(seconds=50))
+    of_another = fence.is_ours(leased.row, 50)
     set_columns(house, leased.row.id, lease_token=leased.row.lease_token)
+    steering.set_mode(house, OPS, NORTHWIND, "paused", "their migration")
+    while_paused = fence.is_ours(leased.row, 50)
+    steering.set_mode(house, OPS, NORTHWIND, "on", None)
+    steering.stop_everything(house, OPS, "a fire")
+    while_stopped = fence.is_ours(leased.row, 50)
+    steering.start_everything(house, OPS, None)
+    again = fence.is_ours(leased.row, 50)
     bring_to(house, leased.row.id, State.IN_DOUBT)
-    with house.database.read() as work:
-        moved_on = outbox.held_by_lease(work, leased.row, work.now)
+    moved_on = fence.is_ours(leased.row, 0)
 
-    assert (in_time, too_late, of_another, moved_on) == (True, False, False, False)
+    assert (in_time, again) == (True, True)
+    assert not any((too_late, of_another, while_paused, while_stopped, moved_on))
+
+
+def test_a_fence_that_cannot_ask_lets_nobody_through_and_asks_anew_next_time(
+    house: Services, fence: Fence
+) -> None:
+    a_submission(house)
+    leased = pick(house)
+    assert leased is not None
+    assert fence.is_ours(leased.row, 50)
+    fence._connection.close()
+
+    cut_off, again = fence.is_ours(leased.row, 50), fence.is_ours(leased.row, 50)
+
+    assert (cut_off, again) == (False, True)
+
+
+def test_threads_that_come_to_the_fence_together_get_their_own_answer_each(
+    house: Services, fence: Fence
+) -> None:
+    ids = {a_submission(house) for _ in range(6)}
+    with house.database.write() as work:
+        leased = picking.pick_batch(
+            work,
+            State.READY,
+            insurers=[NORTHWIND],
+            worker="w",
+            lease=timedelta(seconds=60),
+            limit=6,
+        )
+    lost = leased[0].row.id
+    set_columns(house, lost, lease_token="00000000-0000-4000-8000-000000000009")
+    waiting, answers = list(leased), {}
+
+    def ask() -> None:
+        each = waiting.pop()
+        answers[each.row.id] = fence.is_ours(each.row, 50)
+
+    at_once(ask, 6)
+
+    assert answers == {each: each != lost for each in ids}
 
 
 def test_a_move_under_a_lease_that_is_gone_changes_nothing(house: Services) -> None:

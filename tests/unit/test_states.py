@@ -95,7 +95,8 @@ CLASSES = [
     ((401, 403, 404, 405, 410, 415), OutcomeClass.ENDPOINT_FAULT),
     ((408, 425, 429, 503), OutcomeClass.REFUSED_TRANSIENT),
     ((409,), OutcomeClass.DUPLICATE_REPORTED),
-    ((400, 402, 406, 412, 413, 418, 422, 451), OutcomeClass.REJECTED),
+    ((400, 402, 406, 413, 418, 422, 451), OutcomeClass.REJECTED),
+    ((412,), OutcomeClass.DUPLICATE_AT_INSURER),
     ((500, 501, 502, 504, 507, 599), OutcomeClass.IN_DOUBT),
 ]
 

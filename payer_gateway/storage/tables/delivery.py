@@ -12,19 +12,27 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Float,
     ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
 from payer_gateway.storage.tables.intake import metadata
 from payer_gateway.storage.types import Id, Instant, Name, Sequence
+
+_OPEN = "state IN ('ready','retry_wait','in_doubt')"
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index over the few rows that are looked for again and again."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 insurer = Table(
     "insurer",
@@ -36,14 +44,39 @@ insurer = Table(
     Column("mode_by", Name),
     Column("mode_at", Instant),
     Column("max_inflight", Integer, nullable=False),
-    Column("rate_per_s", Text),
-    Column("bucket", Text),
-    Column("bucket_at", Instant),
+    # From here on: domain.flow.Flow, name by name.
+    Column("rate_per_s", Float),
+    Column("tokens", Float),
+    Column("tokens_at", Instant),
+    Column("not_before", Instant),
+    Column("breaker", Name, nullable=False, server_default=text("'closed'")),
     Column("breaker_failures", Integer, nullable=False, server_default=text("0")),
     Column("breaker_until", Instant),
     Column("breaker_error", Name),
+    Column("failing_run", Integer, nullable=False, server_default=text("0")),
+    Column("window_from", Instant),
+    Column("window_n", Integer, nullable=False, server_default=text("0")),
+    Column("window_bad", Integer, nullable=False, server_default=text("0")),
+    Column("ramp_from", Instant),
+    Column("ramp_sent", Integer, nullable=False, server_default=text("0")),
+    Column("unreached_at", Instant),
+    Column("answered_at", Instant),
     PrimaryKeyConstraint("tenant_id", "id"),
     CheckConstraint("mode IN ('on', 'paused', 'draining')", name="mode"),
+)
+
+# Who steered an insurer (None: all of them), and what its breaker did; append-only.
+insurer_event = Table(
+    "insurer_event",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("tenant_id", Name, nullable=False),
+    Column("insurer_id", Name),
+    Column("at", Instant, nullable=False),
+    Column("event", Name, nullable=False),
+    Column("reason", Name),
+    Column("by", Name, nullable=False),
+    Index(None, "tenant_id", "insurer_id", "seq"),
 )
 
 submission_edge = Table(
@@ -112,25 +145,21 @@ submission = Table(
         " OR (lease_token IS NOT NULL AND lease_until IS NOT NULL)",
         name="leased",
     ),
-    Index(
-        "ix_submission_due",
+    _partial("ix_submission_due", "tenant_id", "insurer_id", "state", "next_at", "id", where=_OPEN),
+    _partial("ix_submission_retry", "next_at", where="state = 'retry_wait'"),
+    _partial("ix_submission_filing", "filing_due", where=_OPEN),
+    _partial(
+        "ix_submission_budget",
+        "budget_until",
+        where=f"{_OPEN} AND (retries > 0 OR state = 'in_doubt')",
+    ),
+    _partial("ix_submission_leased", "lease_until", where="lease_until IS NOT NULL"),
+    _partial(
+        "ix_submission_unanswered",
         "tenant_id",
         "insurer_id",
-        "next_at",
-        sqlite_where=text("state IN ('ready','retry_wait','in_doubt')"),
-        postgresql_where=text("state IN ('ready','retry_wait','in_doubt')"),
-    ),
-    Index(
-        "ix_submission_leased",
-        "lease_until",
-        sqlite_where=text("lease_until IS NOT NULL"),
-        postgresql_where=text("lease_until IS NOT NULL"),
-    ),
-    Index(
-        "ix_submission_unanswered",
         "adjudication_due",
-        sqlite_where=text("adjudication_due IS NOT NULL"),
-        postgresql_where=text("adjudication_due IS NOT NULL"),
+        where="adjudication_due IS NOT NULL",
     ),
     Index(None, "cause_id", "state"),
     Index(None, "tenant_id", "insurer_id", "lane_key", "id"),

@@ -41,6 +41,10 @@ tenant = Table(
     # Keys the blind indexes below (member, condition): equal people can be counted, not read.
     Column("blind_key", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
+    # Everything stopped, by whom and why: nothing is sent, asked or fetched for this tenant.
+    Column("stopped_at", Instant),
+    Column("stopped_by", Name),
+    Column("stopped_reason", Name),
 )
 
 client = Table(

@@ -1,0 +1,101 @@
+"""Committing what exchanges came to. If a result cannot be written the row stays leased, and the
+reaper has the insurer asked (rule L9)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from payer_gateway.domain.errors import LeaseLost
+from payer_gateway.domain.exchange import Reply
+from payer_gateway.domain.submission import OutcomeClass, State
+from payer_gateway.storage import causes, outbox, picking
+from payer_gateway.storage.database import Work
+from payer_gateway.workflow import recording
+from payer_gateway.workflow.exchanging import Done
+from payer_gateway.workflow.following import NEVER
+from payer_gateway.workflow.services import Services
+
+log = logging.getLogger(__name__)
+
+
+def record_all(s: Services, results: Sequence[Done]) -> None:
+    """Record each result; one whose lease is gone changes nothing, whoever took it goes on."""
+    for done in results:
+        record_one(s, done)
+
+
+def record_one(s: Services, done: Done) -> None:
+    """One result, in a transaction of its own."""
+    try:
+        with s.database.write() as work:
+            state = _record(s, work, done)
+    except LeaseLost:
+        log.warning("lease lost", extra={"submission_id": done.held.leased.row.id})
+        return
+    say(done, state)
+
+
+def _record(s: Services, work: Work, done: Done) -> State:
+    held, leased, profile = done.held, done.held.leased, done.profile
+    if held.source is State.READY:
+        if done.cannot is not None or profile is None:
+            _quarantine(work, done)
+            return State.NEEDS_HUMAN
+        return recording.record_send(s, work, leased, profile, done.reply, done.reading)
+    if done.cannot is not None or profile is None:
+        return _cannot_ask(work, done)
+    if held.source is State.IN_DOUBT:
+        return recording.record_inquiry(s, work, leased, profile, done.reply, done.reading)
+    recording.record_answer(work, leased, profile, done.reply, done.reading)
+    return State.ACCEPTED
+
+
+def _cannot_ask(work: Work, done: Done) -> State:
+    row, worker = done.held.leased.row, done.held.leased.worker
+    outbox.close_attempt(
+        work, row, OutcomeClass.NO_ANSWER, lease_token=row.lease_token, error=done.cannot
+    )
+    if row.state == State.ACCEPTED.value:
+        # Its decision comes in by itself; there is nothing to poll.
+        picking.free_lease(work, row, adjudication_due=work.now + NEVER)
+        return State.ACCEPTED
+    outbox.move(work, row, State.IN_DOUBT, "cannot be asked about", worker)
+    moved = outbox.get(work, row.tenant_id, row.id)
+    outbox.move(work, moved, State.NEEDS_HUMAN, "cannot be asked about", worker)
+    return State.NEEDS_HUMAN
+
+
+def _quarantine(work: Work, done: Done) -> None:
+    row, leased, why = done.held.leased.row, done.held.leased, done.cannot or ""
+    outbox.close_attempt(
+        work, row, OutcomeClass.POISON, lease_token=row.lease_token, error=why[:300]
+    )
+    outbox.move(
+        work,
+        row,
+        State.NEEDS_HUMAN,
+        "poison",
+        leased.worker,
+        attempt_n=leased.attempt_n,
+        reason=why,
+        last_class=OutcomeClass.POISON.value,
+        cause_id=causes.record(
+            work, row.tenant_id, row.insurer_id, OutcomeClass.POISON, None, None
+        ),
+    )
+
+
+def say(done: Done, state: State) -> None:
+    """One log line per exchange: ids, never people."""
+    leased = done.held.leased
+    log.info(
+        "attempt recorded",
+        extra={
+            "submission_id": leased.row.id,
+            "attempt": leased.attempt_n,
+            "status": done.reply.status if isinstance(done.reply, Reply) else None,
+            "outcome": done.reading.outcome.value,
+            "state": state.value,
+        },
+    )
