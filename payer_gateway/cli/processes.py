@@ -29,7 +29,8 @@ def run_processes(processes: int, threads: int) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    command = [sys.executable, "-m", "payer_gateway.cli", "deliver", "--threads", str(threads)]
+    ourselves = [sys.executable, "-c", "from payer_gateway.cli import main; main()"]
+    command = [*ourselves, "deliver", "--threads", str(threads)]
 
     def start() -> subprocess.Popen[bytes]:
         # A group of its own: Ctrl-C reaches us alone, and we hand it on once.

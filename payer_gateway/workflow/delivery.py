@@ -11,10 +11,14 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from payer_gateway.domain.principal import Act, Principal
+from payer_gateway.domain.submission import State
 from payer_gateway.storage import listings, picking
+from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.listings import Standing
 from payer_gateway.workflow import steering
-from payer_gateway.workflow.crew import Crew, waiting_for_the_database, worker_name
+from payer_gateway.workflow.committing import record_one
+from payer_gateway.workflow.crew import Crew, pick_some, waiting_for_the_database, worker_name
+from payer_gateway.workflow.exchanging import exchange
 from payer_gateway.workflow.pulse import Pulse
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import Sweeper
@@ -24,6 +28,33 @@ SCHEMA_EVERY_S = 5.0
 # With --until-idle, an insurer that keeps refusing us altogether is a person's matter after this
 # many probes in a row in this run (about three minutes).
 PROBES_WAITED_FOR = 10
+
+
+def send_one(s: Services, worker: str) -> bool:
+    """Send the next ready submission, here and now; False when there is none."""
+    return _one(s, State.READY, worker)
+
+
+def ask_one(s: Services, worker: str) -> bool:
+    """Ask the insurer about the next submission in doubt; False when there is none."""
+    return _one(s, State.IN_DOUBT, worker)
+
+
+def fetch_one(s: Services, worker: str) -> bool:
+    """Fetch the next adjudication that is due; False when there is none."""
+    return _one(s, State.ACCEPTED, worker)
+
+
+def _one(s: Services, source: State, worker: str) -> bool:
+    """The steps of the crew, one after the other, for one submission."""
+    fence = Fence(s.database.engine)
+    try:
+        held = pick_some(s, source, worker, 1, look=True)
+        for each in held:
+            record_one(s, exchange(s, fence, each))
+    finally:
+        fence.close()
+    return bool(held)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import causes, outbox, picking
+from payer_gateway.storage import causes, outbox, overdue, picking
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.waiting import promote_planned
@@ -41,7 +41,7 @@ class Sweeper:
         """Whether anything moved."""
         s, moved = self.services, 0
         with s.database.read() as work:
-            something = picking.time_has_work(work)
+            something = overdue.time_has_work(work)
         if something:
             moved += reap_and_wake(s, self.worker)
         if time.monotonic() - self._days_at >= _DAYS_EVERY_S:
@@ -77,7 +77,7 @@ def stop_overdue(s: Services, worker: str) -> int:
 
 def _reap(s: Services, work: Work, worker: str) -> int:
     """Rule L8: a lease that ran out while sending leads to doubt, never back to ready."""
-    rows = picking.expired_leases(work)
+    rows = overdue.expired_leases(work)
     for row in rows:
         profile = profile_of(s, row)
         settle = s.settle(profile) if profile else timedelta(minutes=2)
@@ -131,7 +131,7 @@ def _reap_sending(
 
 
 def _wake(work: Work, worker: str) -> int:
-    rows = picking.due_to_wake(work)
+    rows = overdue.due_to_wake(work)
     for row in rows:
         outbox.move(work, row, State.READY, "time to retry", worker)
     return len(rows)
@@ -142,10 +142,10 @@ def _overdue(s: Services, work: Work, *, lock: bool) -> list[tuple[Row[Any], str
     # The latest calendar day there is anywhere bounds the search; the insurer's zone decides.
     latest = s.today or (work.now + timedelta(hours=14)).date()
     late: dict[str, tuple[Row[Any], str, str]] = {}
-    for row in picking.past_budget(work, lock=lock):
+    for row in overdue.past_budget(work, lock=lock):
         reason = f"it ended {row.budget_until:%Y-%m-%d %H:%M}Z"
         late[row.id] = row, "retry budget spent", reason
-    for row in picking.past_filing(work, latest, lock=lock):
+    for row in overdue.past_filing(work, latest, lock=lock):
         profile = profile_of(s, row)
         today = s.business_day(work.now, profile.zone) if profile else latest
         if row.filing_due < today:

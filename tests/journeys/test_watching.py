@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from payer_gateway.domain.principal import Principal, Role
 from payer_gateway.storage import tables, tallies, workers
-from payer_gateway.workflow import delivery, measuring, repair
+from payer_gateway.workflow import delivery, measuring, steering
 from payer_gateway.workflow.pulse import Pulse
 from payer_gateway.workflow.services import Services
 
@@ -118,7 +118,7 @@ def _needs_person(services: Services) -> None:
 
 def _paused(services: Services) -> None:
     a_submission(services)
-    repair.set_insurer_mode(services, OPS, "northwind-ppo", "paused", "night")
+    steering.set_mode(services, OPS, "northwind-ppo", "paused", "night")
 
 
 def _unanswered(services: Services) -> None:
