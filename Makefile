@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 CONSULTATIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint conformance bench mutation clean
+.PHONY: help demo test check lint faults faults-full fault-matrix conformance bench mutation clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # Built anew when what the package needs has changed.
 $(READY): setup.cfg pyproject.toml
@@ -30,6 +30,16 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 check: lint test ## What CI runs: lint, types, import contracts, tests
+
+faults: $(READY) ## The fault laboratory, short (part of test): killed, frozen, cut off; then the counts
+	$(BIN)/pytest tests/faults
+
+faults-full: $(READY) ## The fault laboratory, long: more than 1,200 killed processes
+	FAULTS=full $(BIN)/pytest tests/faults
+	$(BIN)/python tests/faults/faults_matrix.py
+
+fault-matrix: $(READY) ## Take each rule of delivery away, see what notices, write docs/fault-matrix.md
+	$(BIN)/python tests/faults/faults_matrix.py
 
 conformance: $(READY) ## HL7's validator over everything we emit (needs Java 17 and Maven)
 	$(BIN)/pytest tests/conformance

@@ -1,0 +1,129 @@
+"""The one table of steps that the laboratory interrupts: which function stands for which step.
+
+When delivery is rebuilt, this file follows; nothing else in the laboratory names a function of the
+package. A target that is gone fails loudly when a point is put there, and a point that is never
+passed fails its case, so a stale line cannot look like a passed test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Around this call the runner notes which HTTP method is under way in its thread.
+EXCHANGE = "payer_gateway.insurers.client:HttpClient.send"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A place in the code where a process can be stopped.
+
+    ``target`` is ``module:name`` as it is looked up by its callers. ``when``: before or after the
+    call, or half: with half of the bytes it was given written. ``during``: only in exchanges with
+    that HTTP method. ``run``: the command that passes it. ``needs``: what must have happened for it
+    to be passed (see ``faults_cases.py``). ``at``: the earliest pass. ``locks``: rows are
+    locked meanwhile, so that nobody else can go on while it is frozen there.
+    """
+
+    name: str
+    target: str
+    when: str
+    during: str | None = None
+    run: str = "deliver"
+    needs: str = "claims"
+    at: int = 1
+    locks: bool = False
+    did: bool = False
+
+
+_DELIVERY = "payer_gateway.workflow.delivery"
+_RECORD = "payer_gateway.workflow.recording"
+_SWEEP = "payer_gateway.workflow.sweeping"
+_PICK = "payer_gateway.storage.picking"
+_WIRE = "payer_gateway.insurers.wire"
+
+STEPS: tuple[Step, ...] = (
+    # Pick: lease and attempt.
+    Step("pick.before", f"{_PICK}:pick", "before"),
+    Step("pick.attempt_written", f"{_PICK}:pick", "after", locks=True),
+    Step("pick.leased", f"{_DELIVERY}:_pick", "after", did=True),
+    Step("pick.committed", f"{_DELIVERY}:_submit_request", "before"),
+    # Send: from the connection to the last byte.
+    Step("send.before_connect", f"{_WIRE}:PlainConnection._new_conn", "before", "POST"),
+    Step("send.connected", f"{_WIRE}:PlainConnection._new_conn", "after", "POST"),
+    Step("send.before_fence", f"{_WIRE}:Exchange.pass_fence", "before", "POST"),
+    Step("send.after_fence", f"{_WIRE}:Exchange.pass_fence", "after", "POST"),
+    Step("send.last_instant", "socket:socket.send", "before", "POST"),
+    Step("send.head_sent", f"{_WIRE}:PlainConnection.send", "after", "POST"),
+    Step("send.half_body", f"{_WIRE}:PlainConnection.send", "half", "POST", at=2),
+    Step("send.body_sent", f"{_WIRE}:PlainConnection.send", "after", "POST", at=2),
+    Step("reply.before_read", f"{_WIRE}:Tap.readinto", "before", "POST"),
+    Step("reply.after_read", "payer_gateway.insurers.client:_reply", "after", "POST"),
+    # Record what came back.
+    Step("record.before", f"{_RECORD}:record_send", "before"),
+    Step("record.attempt_closed", f"{_RECORD}:_close", "after", locks=True),
+    Step("record.before_commit", f"{_RECORD}:record_send", "after", locks=True),
+    Step("record.committed", f"{_DELIVERY}:send_one", "after", did=True),
+    # Ask about what is in doubt.
+    Step("ask.picked", f"{_DELIVERY}:put_question", "before", needs="doubt"),
+    Step("ask.before_connect", f"{_WIRE}:PlainConnection.send", "before", "GET", needs="doubt"),
+    Step("ask.asked", f"{_WIRE}:PlainConnection.send", "after", "GET", needs="doubt"),
+    Step("ask.answered", f"{_DELIVERY}:put_question", "after", needs="doubt"),
+    Step("ask.before_commit", f"{_RECORD}:record_inquiry", "after", needs="doubt", locks=True),
+    Step("ask.committed", f"{_DELIVERY}:ask_one", "after", needs="doubt", did=True),
+    Step("ask.not_found_once", f"{_RECORD}:record_inquiry", "after", needs="loss", locks=True),
+    Step(
+        "ask.not_found_twice", f"{_RECORD}:record_inquiry", "after", needs="loss", at=2, locks=True
+    ),
+    # Fetch a decision that was still due.
+    Step("fetch.answered", f"{_RECORD}:record_answer", "before", needs="late decision"),
+    Step(
+        "fetch.before_commit",
+        f"{_RECORD}:record_answer",
+        "after",
+        needs="late decision",
+        locks=True,
+    ),
+    # Sweep: reap, wake, promote.
+    Step("reap.before", f"{_SWEEP}:_reap_sending", "before", needs="dead worker", locks=True),
+    Step("reap.before_commit", f"{_SWEEP}:_reap_sending", "after", needs="dead worker", locks=True),
+    Step("reap.committed", f"{_DELIVERY}:sweep", "after", needs="dead worker", did=True),
+    Step("wake.before_commit", f"{_SWEEP}:_wake", "after", needs="busy", locks=True, did=True),
+    Step("promote.before", f"{_SWEEP}:promote_planned", "before", needs="authorization", at=2),
+    Step(
+        "promote.committed", f"{_SWEEP}:promote_planned", "after", needs="authorization", did=True
+    ),
+    # Commands of people.
+    Step("submit.before", "payer_gateway.workflow.intake:put_claim", "before", run="submit"),
+    Step(
+        "submit.claim_written",
+        "payer_gateway.storage.consultations:add_claim",
+        "after",
+        run="submit",
+    ),
+    Step("submit.put", "payer_gateway.storage.outbox:put", "before", run="submit"),
+    Step("submit.before_commit", "payer_gateway.workflow.intake:put_claim", "after", run="submit"),
+    Step("submit.committed", "payer_gateway.workflow.intake:take_in", "after", run="submit"),
+    Step(
+        "replay.before",
+        "payer_gateway.workflow.repair:replay_one",
+        "before",
+        run="replay",
+        needs="refusal",
+    ),
+    Step(
+        "replay.before_commit",
+        "payer_gateway.storage.outbox:move",
+        "after",
+        run="replay",
+        needs="refusal",
+    ),
+    Step(
+        "replay.committed",
+        "payer_gateway.workflow.repair:replay_one",
+        "after",
+        run="replay",
+        needs="refusal",
+    ),
+)
+
+BY_NAME = {step.name: step for step in STEPS}
