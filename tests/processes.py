@@ -27,8 +27,11 @@ GENEROUS_S = 30.0
 class SandboxInsurer:
     """``payer-gateway sandbox`` in its own process, on a free port."""
 
-    def __init__(self, ledger: Path, *, token: str | None = None) -> None:
+    def __init__(
+        self, ledger: Path, *, token: str | None = None, notify: str | None = None
+    ) -> None:
         more = ["--token", token] if token else []
+        more += ["--notify", notify] if notify else []
         self.process = subprocess.Popen(
             [COMMAND, "sandbox", "--port", "0", "--ledger", str(ledger), *more],
             stdout=subprocess.PIPE,
