@@ -39,7 +39,9 @@ class AuthorizationDesk:
         if bundle is None or not dicts(claim.get("related")):
             return
         earlier = self._newest(previous_identifier(claim) or "")
-        faults = update_faults(bundle, claim, None if earlier is None else earlier["claim"])
+        booked = None if earlier is None else earlier["claim"]
+        carries = self._profile.carries_old
+        faults = update_faults(bundle, claim, booked, carries_old=carries)
         if not faults and earlier is not None and not earlier["authorized"]:
             faults = [
                 Issue(

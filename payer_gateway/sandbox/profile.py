@@ -21,6 +21,7 @@ class Profile:
     requested_system: str | None = None
     requested_codes: frozenset[str] = frozenset()
     inquiry_result: str = "Parameters"
+    carries_old: bool = False  # an update must bring the earlier request along
 
     @property
     def queues(self) -> bool:
@@ -45,6 +46,7 @@ class Profile:
         requested = _section(_section(asked, "codes"), "requested_service")
         result = _section(asked, "inquiry").get("result")
         return cls(
+            carries_old=_section(asked, "update").get("carries_old") == "yes",
             requested_system=_text(requested.get("system")),
             requested_codes=frozenset(_codes(_section(requested, "values"))),
             inquiry_result="Bundle" if result == "Bundle" else "Parameters",

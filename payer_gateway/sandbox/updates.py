@@ -22,14 +22,21 @@ def previous_identifier(claim: Resource) -> str | None:
     return None
 
 
-def update_faults(bundle: Bundle, claim: Resource, booked: Resource | None) -> list[Issue]:
-    """What is wrong with an update of ``booked``, each with the rule it breaks."""
-    return list(_faults(bundle, claim, booked))
+def update_faults(
+    bundle: Bundle, claim: Resource, booked: Resource | None, *, carries_old: bool
+) -> list[Issue]:
+    """What is wrong with an update of ``booked``, each with the rule it breaks. ``carries_old``:
+    the earlier Claim must come along (the Bundle of 2.0.1 has no room for it)."""
+    return list(_faults(bundle, claim, booked, carries_old))
 
 
-def _faults(bundle: Bundle, claim: Resource, booked: Resource | None) -> Iterator[Issue]:
+def _faults(
+    bundle: Bundle, claim: Resource, booked: Resource | None, carries_old: bool
+) -> Iterator[Issue]:
     related = dicts(claim.get("related"))[0]
     old = bundle.follow(section(related, "claim"), claim)
+    if not old and not carries_old:
+        old = booked or {}
     if not old:
         yield _broken("65", "refer to the Claim that is updated, and send it along", "related")
         return
