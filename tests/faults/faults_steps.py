@@ -35,7 +35,8 @@ class Step:
     did: bool = False
 
 
-_DELIVERY = "payer_gateway.workflow.delivery"
+_CREW = "payer_gateway.workflow.crew"
+_EXCHANGE = "payer_gateway.workflow.exchanging"
 _RECORD = "payer_gateway.workflow.recording"
 _SWEEP = "payer_gateway.workflow.sweeping"
 _PICK = "payer_gateway.storage.picking"
@@ -43,10 +44,10 @@ _WIRE = "payer_gateway.insurers.wire"
 
 STEPS: tuple[Step, ...] = (
     # Pick: lease and attempt.
-    Step("pick.before", f"{_PICK}:pick", "before"),
-    Step("pick.attempt_written", f"{_PICK}:pick", "after", locks=True),
-    Step("pick.leased", f"{_DELIVERY}:_pick", "after", did=True),
-    Step("pick.committed", f"{_DELIVERY}:_submit_request", "before"),
+    Step("pick.before", f"{_PICK}:pick_batch", "before"),
+    Step("pick.attempt_written", f"{_PICK}:pick_batch", "after", locks=True, did=True),
+    Step("pick.leased", f"{_CREW}:pick_some", "after", did=True),
+    Step("pick.committed", f"{_EXCHANGE}:submit_request", "before"),
     # Send: from the connection to the last byte.
     Step("send.before_connect", f"{_WIRE}:PlainConnection._new_conn", "before", "POST"),
     Step("send.connected", f"{_WIRE}:PlainConnection._new_conn", "after", "POST"),
@@ -59,17 +60,16 @@ STEPS: tuple[Step, ...] = (
     Step("reply.before_read", f"{_WIRE}:Tap.readinto", "before", "POST"),
     Step("reply.after_read", "payer_gateway.insurers.client:_reply", "after", "POST"),
     # Record what came back.
-    Step("record.before", f"{_RECORD}:record_send", "before"),
+    Step("record.before", f"{_CREW}:record_some", "before"),
     Step("record.attempt_closed", f"{_RECORD}:_close", "after", locks=True),
     Step("record.before_commit", f"{_RECORD}:record_send", "after", locks=True),
-    Step("record.committed", f"{_DELIVERY}:send_one", "after", did=True),
+    Step("record.committed", f"{_CREW}:record_some", "after", did=True),
     # Ask about what is in doubt.
-    Step("ask.picked", f"{_DELIVERY}:put_question", "before", needs="doubt"),
+    Step("ask.picked", f"{_EXCHANGE}:put_question", "before", needs="doubt"),
     Step("ask.before_connect", f"{_WIRE}:PlainConnection.send", "before", "GET", needs="doubt"),
     Step("ask.asked", f"{_WIRE}:PlainConnection.send", "after", "GET", needs="doubt"),
-    Step("ask.answered", f"{_DELIVERY}:put_question", "after", needs="doubt"),
+    Step("ask.answered", f"{_EXCHANGE}:put_question", "after", needs="doubt"),
     Step("ask.before_commit", f"{_RECORD}:record_inquiry", "after", needs="doubt", locks=True),
-    Step("ask.committed", f"{_DELIVERY}:ask_one", "after", needs="doubt", did=True),
     Step("ask.not_found_once", f"{_RECORD}:record_inquiry", "after", needs="loss", locks=True),
     Step(
         "ask.not_found_twice", f"{_RECORD}:record_inquiry", "after", needs="loss", at=2, locks=True
@@ -86,7 +86,7 @@ STEPS: tuple[Step, ...] = (
     # Sweep: reap, wake, promote.
     Step("reap.before", f"{_SWEEP}:_reap_sending", "before", needs="dead worker", locks=True),
     Step("reap.before_commit", f"{_SWEEP}:_reap_sending", "after", needs="dead worker", locks=True),
-    Step("reap.committed", f"{_DELIVERY}:sweep", "after", needs="dead worker", did=True),
+    Step("reap.committed", f"{_SWEEP}:reap_and_wake", "after", needs="dead worker", did=True),
     Step("wake.before_commit", f"{_SWEEP}:_wake", "after", needs="busy", locks=True, did=True),
     Step("promote.before", f"{_SWEEP}:promote_planned", "before", needs="authorization", at=2),
     Step(

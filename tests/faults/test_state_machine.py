@@ -33,6 +33,7 @@ from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
 from payer_gateway.mapping.canonical import canonical_json
 from payer_gateway.mapping.profile import Shelf
 from payer_gateway.storage import database
+from payer_gateway.storage.fencing import Fence
 from payer_gateway.workflow import corrections, repair
 from payer_gateway.workflow.delivery import ask_one, fetch_one, send_one
 from payer_gateway.workflow.services import Services
@@ -342,11 +343,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """A database's clock that can be jumped."""
     jumped, real = Clock(), database._now
 
-    def now(connection: Any) -> datetime:
-        moment: datetime = real(connection) + jumped.ahead
+    def now(*args: Any) -> datetime:
+        moment: datetime = real(*args) + jumped.ahead
         return moment
 
+    look_up = Fence._look_up
+
+    def looked_up(self: Fence, ids: list[str]) -> dict[str, tuple[str, str, float]]:
+        seconds = jumped.ahead.total_seconds()
+        found = look_up(self, ids)
+        return {i: (token, state, left - seconds) for i, (token, state, left) in found.items()}
+
     monkeypatch.setattr(database, "_now", now)
+    # The fence asks the database's clock by a statement of its own.
+    monkeypatch.setattr(Fence, "_look_up", looked_up)
     yield jumped
 
 
