@@ -30,6 +30,7 @@ Json = dict[str, Any]
 TABLES = Path(__file__).parent.parent / "payer_gateway" / "mapping" / "fhir"
 CORE = "hl7.fhir.r4.core-4.0.1.tgz"
 _SD = "http://hl7.org/fhir/StructureDefinition/"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
 _PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/"
 RESOURCES = (
     "Bundle Claim ClaimResponse Condition Coverage DocumentReference Encounter Location"
@@ -43,14 +44,14 @@ _PAS_PROFILES = (
 ).split()
 # standard → (packages, the first one's own definitions wanted; resources or profiles)
 STANDARDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "r4": ((CORE,), tuple(_SD + name for name in RESOURCES)),
+    "r4": ((CORE,), tuple(_SD + name for name in ("Element", *RESOURCES))),
     "pas-2.2.1": (
         ("davinci_pas_2.2.1.tgz", "us_core_700.tgz", "us_core_610.tgz", CORE),
         tuple(_PAS + name for name in _PAS_PROFILES),
     ),
     "pas-2.0.1": (
         ("davinci_pas_2.0.1.tgz", "us_core_311.tgz", CORE),
-        tuple(_PAS + name for name in _PAS_PROFILES),
+        (*(_PAS + name for name in _PAS_PROFILES), _US_CORE + "us-core-documentreference"),
     ),
 }
 # A discriminator that looks at the value of an extension.

@@ -12,11 +12,13 @@ from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import Money
 from payer_gateway.mapping import bundle_check
-from payer_gateway.mapping.canonical import canonical_json, parse_json
+from payer_gateway.mapping.canonical import encode_checked, parse_json
 from payer_gateway.mapping.facts import facts_of
+from payer_gateway.mapping.facts_people import Facts
 from payer_gateway.mapping.grammar import Scope
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.mapping.speech import elements
+from payer_gateway.mapping.speech import Speech, elements
+from payer_gateway.mapping.template_source import Odd
 from payer_gateway.mapping.update import as_update
 
 
@@ -45,10 +47,10 @@ def build(
     lacks a fact it requires, or when what it makes is no sound FHIR R4 Bundle.
     """
     bundle = render(profile, consultation, coverage, claim, decision, previous)
-    problems = bundle_check.check(bundle)
+    problems = bundle_check.check(bundle, profile.speeches[claim.use].standard)
     if problems:
         raise MappingError(f"{profile.file}: the Bundle is not sound: {'; '.join(problems)}")
-    return Built(canonical_json(bundle), bundle, consultation.billed)
+    return Built(encode_checked(bundle), bundle, consultation.billed)
 
 
 def render(
@@ -65,10 +67,23 @@ def render(
         facts = facts_of(profile.teller, consultation, coverage, claim, decision)
     except MappingError as error:
         raise MappingError(f"{profile.file}: {error}") from None
+    try:
+        bundle = speech.filling.fill(facts)
+    except (Odd, KeyError, TypeError, AttributeError):
+        # A fact or a code is not there; the closures say which, and what to do about it.
+        bundle = filled(speech, facts, profile.file)
+    if previous is not None and speech.update is not None and claim.related is not None:
+        is_void = claim.related.relation is Relation.VOID
+        as_update(bundle, parse_json(previous), speech.update, void=is_void)
+    return bundle
+
+
+def filled(speech: Speech, facts: Facts, file: str) -> dict[str, Any]:
+    """The Bundle by the closures of the grammar: the slow way, that says what is wrong."""
     entries: list[dict[str, Any]] = []
     for entry in speech.entries:
-        for scope in elements(facts, entry.of, profile.file):
-            element = _element(scope, entry.resource, profile.file)
+        for scope in elements(facts, entry.of, file):
+            element = _element(scope, entry.resource, file)
             resource = {"resourceType": entry.resource, "id": element["id"]}
             filled = entry.fill(scope)
             if isinstance(filled, dict):
@@ -81,9 +96,6 @@ def render(
     named = facts["bundle"]
     if isinstance(named, Mapping):
         bundle["id"] = named["id"]
-    if previous is not None and speech.update is not None and claim.related is not None:
-        is_void = claim.related.relation is Relation.VOID
-        as_update(bundle, parse_json(previous), speech.update, void=is_void)
     return bundle
 
 

@@ -1,160 +1,73 @@
-"""Is a Bundle sound FHIR R4 and sound money? What HL7's validator would refuse, and what it cannot
-know: sums, sequences, references within the Bundle. Problems come in words, by path, never with a
-value that may name a person."""
+"""Is a Bundle sound FHIR and sound money? The structure by the standard's own definitions, then
+what no definition of FHIR can say: references within the Bundle, sequences, sums.
+
+Every claim goes through here before it is kept. Problems come in words, by path, never with a value
+that may name a person.
+"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from payer_gateway.codes.checkdigits import npi_is_valid
 from payer_gateway.domain.money import Money
-from payer_gateway.mapping.bundle_structure import structure_problems
+from payer_gateway.mapping.fhir.shapes import Check, standard, told
 
 Resource = Mapping[str, Any]
 
-# Required bindings of FHIR R4 4.0.1, as far as our resources use them.
-CLOSED: Mapping[tuple[str, str], frozenset[str]] = {
-    key: frozenset(codes.split())
-    for key, codes in {
-        ("Bundle", "type"): "collection batch transaction message document",
-        ("Claim", "status"): "active cancelled draft entered-in-error",
-        ("Claim", "use"): "claim preauthorization predetermination",
-        ("ClaimResponse", "status"): "active cancelled draft entered-in-error",
-        ("ClaimResponse", "use"): "claim preauthorization predetermination",
-        ("ClaimResponse", "outcome"): "queued complete error partial",
-        ("Coverage", "status"): "active cancelled draft entered-in-error",
-        ("DocumentReference", "status"): "current superseded entered-in-error",
-        ("Patient", "gender"): "male female other unknown",
-        ("ServiceRequest", "status"): (
-            "draft active on-hold revoked completed entered-in-error unknown"
-        ),
-        ("ServiceRequest", "intent"): (
-            "proposal plan directive order original-order reflex-order filler-order instance-order"
-            " option"
-        ),
-        ("ServiceRequest", "priority"): "routine urgent asap stat",
-    }.items()
-}
-CLOSED_CONCEPTS: Mapping[tuple[str, str], frozenset[str]] = {
-    ("Condition", "verificationStatus"): frozenset(
-        "unconfirmed provisional differential confirmed refuted entered-in-error".split()
-    )
-}
-REQUIRED: Mapping[str, Sequence[str]] = {
-    "Claim": (
-        "identifier status type use patient created insurer provider priority insurance item total"
-        " careTeam"
-    ).split(),
-    "ServiceRequest": "status intent subject".split(),
-    "Coverage": "status beneficiary payor".split(),
-}
+NPI = "http://hl7.org/fhir/sid/us-npi"
+# What FHIR leaves open and every insurer asks for.
+REQUIRED: Mapping[str, Sequence[str]] = {"Claim": "identifier item total careTeam".split()}
 OPINION_INFO = "https://payer-gateway.example/CodeSystem/opinion-supporting-info"
-_DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
-_DATETIME = re.compile(
-    _DATE.pattern + r"|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
-)
-_DAYS = frozenset({"birthDate", "servicedDate", "timingDate"})
-_MOMENTS = frozenset({"created", "recordedDate", "authoredOn", "occurrenceDateTime"})
 
 
-def check(bundle: Resource) -> list[str]:
-    """Every problem found: the structure first, then ours."""
-    problems = [
-        problem for resource in _resources(bundle) for problem in structure_problems(resource)
-    ]
-    return problems or list(own_checks(bundle))
-
-
-def own_checks(bundle: Resource) -> Iterator[str]:
-    """The checks that need no FHIR library."""
-    resources = list(_resources(bundle))
-    for resource in (bundle, *resources):
-        yield from _closed_codes(resource)
-        yield from _times(resource, str(resource.get("resourceType")))
-    yield from _references(bundle)
-    claims = [r for r in resources if r.get("resourceType") == "Claim"]
+def check(bundle: Resource, written_in: str = "r4") -> list[str]:
+    """Every problem found. ``written_in``: the standard, one of ``fhir.shapes.STANDARDS``."""
+    found = standard(written_in).check(bundle)
+    if found.problems:
+        return found.problems
+    resources = [entry.get("resource", {}) for entry in bundle.get("entry", ())]
+    problems = list(_entries(bundle, found))
+    problems += (problem for each in resources for problem in _required(each))
+    claims = [each for each in resources if each["resourceType"] == "Claim"]
     if not claims or resources[0] is not claims[0]:
-        yield "Bundle.entry: a Claim must be first"
-        return
+        return [*problems, "Bundle.entry: a Claim must be first"]
     if len(claims) > 1 + bool(claims[0].get("related")):
-        yield "Bundle.entry: one Claim, and beside it only the one that it updates"
-    yield from _claim(claims[0])
+        problems.append("Bundle.entry: one Claim, and beside it only the one that it updates")
+    return [*problems, *_claim(claims[0])]
 
 
-def _resources(bundle: Resource) -> Iterator[Resource]:
-    for entry in bundle.get("entry", ()):
-        yield entry["resource"]
-
-
-def _closed_codes(resource: Resource) -> Iterator[str]:
-    kind = str(resource.get("resourceType"))
-    for (owner, element), codes in CLOSED.items():
-        if owner == kind and element in resource and resource[element] not in codes:
-            yield f"{kind}.{element}: {resource[element]!r} is none of {', '.join(sorted(codes))}"
-    for (owner, element), codes in CLOSED_CONCEPTS.items():
-        if owner == kind and element in resource:
-            for coding in resource[element].get("coding", ()):
-                if coding.get("code") not in codes:
-                    yield f"{kind}.{element}: {coding.get('code')!r} is no code of FHIR R4"
-    for element in REQUIRED.get(kind, ()):
-        if not resource.get(element):
-            yield f"{kind}.{element}: is missing"
-
-
-def _times(value: object, path: str) -> Iterator[str]:
-    """Days and instants anywhere are written as FHIR has them; periods do not end too early."""
-    if isinstance(value, list):
-        for n, item in enumerate(value):
-            yield from _times(item, f"{path}[{n}]")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            where = f"{path}.{key}"
-            if isinstance(item, str) and (
-                (key in _DAYS and not _DATE.fullmatch(item))
-                or (key in _MOMENTS and not _DATETIME.fullmatch(item))
-            ):
-                yield f"{where}: is no date of FHIR"
-            elif key in ("period", "billablePeriod") and isinstance(item, Mapping):
-                yield from _period(item, where)
-            else:
-                yield from _times(item, where)
-
-
-def _period(period: Mapping[str, Any], where: str) -> Iterator[str]:
-    start, end = period.get("start"), period.get("end")
-    if any(each is not None and not _DATETIME.fullmatch(each) for each in (start, end)):
-        yield f"{where}: is no period of FHIR"
-    elif start is not None and end is not None and end[:10] < start[:10]:
-        yield f"{where}: ends before it starts"
-
-
-def _references(bundle: Resource) -> Iterator[str]:
-    urls = [entry.get("fullUrl") for entry in bundle.get("entry", ())]
-    yield from (f"Bundle.entry: fullUrl {url} twice" for url, n in Counter(urls).items() if n > 1)
-    known = frozenset(urls)
+def _entries(bundle: Resource, found: Check) -> Iterator[str]:
+    """Addresses within the Bundle, and what they lead to."""
+    kinds: dict[str, str] = {}
     for entry in bundle.get("entry", ()):
         resource = entry["resource"]
-        kind = str(resource.get("resourceType"))
+        kinds[entry.get("fullUrl", "")] = resource["resourceType"]
         if entry.get("fullUrl") != f"urn:uuid:{resource.get('id')}":
-            yield f"{kind}: fullUrl and id differ"
-        for path, reference in _found_references(resource, kind):
-            if reference not in known:
-                yield f"{path}: leads to no entry of the Bundle"
+            yield f"{resource['resourceType']}: fullUrl and id differ"
+    if len(kinds) < len(bundle.get("entry", ())):
+        urls = Counter(entry.get("fullUrl") for entry in bundle["entry"])
+        yield from (f"Bundle.entry: fullUrl {url} twice" for url, n in urls.items() if n > 1)
+    for reference, targets, at in found.references:
+        kind = kinds.get(reference)
+        if kind is None:
+            yield f"{told(at)}: leads to no entry of the Bundle"
+        elif targets is not None and kind not in targets:
+            yield f"{told(at)}: leads to a {kind}, which may not stand there"
 
 
-def _found_references(value: object, path: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("reference"), str):
-            yield path, value["reference"]
-        for key, item in value.items():
-            yield from _found_references(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for n, item in enumerate(value):
-            yield from _found_references(item, f"{path}[{n}]")
+def _required(resource: Resource) -> Iterator[str]:
+    kind = resource["resourceType"]
+    for element in REQUIRED.get(kind, ()):
+        if element not in resource:
+            yield f"{kind}.{element}: is missing"
+    if kind in ("Practitioner", "Organization"):
+        for each in resource.get("identifier", ()):
+            if each.get("system") == NPI and not npi_is_valid(str(each.get("value"))):
+                yield f"{kind}.identifier: the NPI's check digit is wrong"
 
 
 def _claim(claim: Resource) -> Iterator[str]:

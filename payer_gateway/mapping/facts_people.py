@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha1
 from zoneinfo import ZoneInfo
 
 from payer_gateway.domain.claim import CLAIM_SYSTEM
@@ -27,6 +28,9 @@ NPI = "http://hl7.org/fhir/sid/us-npi"
 EIN = "urn:oid:2.16.840.1.113883.4.4"
 OUR_SYSTEM = "https://payer-gateway.example"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, CLAIM_SYSTEM)
+# Bits of a UUID: version 5 and the variant of RFC 9562 take the place of six of the digest's.
+_KEPT = ~((0xF000 << 64) | (0xC000 << 48))
+_VERSION_5 = (5 << 76) | (0x8000 << 48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +44,32 @@ class Teller:
 
 
 class Names:
-    """Ids and bundle-local addresses that depend on the claim and a part in it, nothing else."""
+    """Ids and bundle-local addresses that depend on the claim and a part in it, nothing else.
+
+    UUIDs of version 5 (RFC 9562, SHA-1 of a namespace and a name), made without the objects of the
+    ``uuid`` module: a Bundle has twenty of them.
+    """
 
     def __init__(self, claim_id: str) -> None:
-        self._base = uuid.uuid5(_NAMESPACE, claim_id)
+        self._base = uuid.uuid5(_NAMESPACE, claim_id).bytes
+        self._made: dict[str, str] = {}
 
     def named(self, part: str, **facts: object) -> Facts:
-        own = uuid.uuid5(self._base, part)
-        return {"id": str(own), "url": own.urn, **facts}
+        own = self._id(part)
+        return {"id": own, "url": f"urn:uuid:{own}", **facts}
 
     def url(self, part: str) -> str:
-        return uuid.uuid5(self._base, part).urn
+        return f"urn:uuid:{self._id(part)}"
+
+    def _id(self, part: str) -> str:
+        made = self._made.get(part)
+        if made is None:
+            digest = sha1(self._base + part.encode(), usedforsecurity=False).digest()
+            number = int.from_bytes(digest[:16], "big") & _KEPT | _VERSION_5
+            text = f"{number:032x}"
+            made = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+            self._made[part] = made
+        return made
 
 
 def patient_facts(names: Names, p: Patient, language: str | None) -> Facts:

@@ -19,6 +19,7 @@ from payer_gateway.domain.errors import InvalidInput, MappingError
 from payer_gateway.domain.exchange import Reply
 from payer_gateway.mapping import replies
 from payer_gateway.mapping.bundle import build
+from payer_gateway.mapping.bundle_structure import structure_problems
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.claim_json import decode_claim
 from payer_gateway.mapping.consultation import read_consultation
@@ -104,6 +105,7 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
             continue
         for use, claim in case.claims.items():
             built = build(profile, case.consultation, case.coverage, claim, case.decision)
+            _refuse_unreadable(built.bundle, f"{path.parent.name}: {use}")
             written.append(_write(_bundle_file(path.parent, use), built.bundle))
     if missing_only:
         return written
@@ -116,6 +118,13 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
             document["expect"] = reading_json(each.read(profile))
             written.append(_write(each.file, document))
     return written
+
+
+def _refuse_unreadable(bundle: Mapping[str, Any], where: str) -> None:
+    """What a Bundle is in a public model of FHIR, beside our own check: a second opinion."""
+    for entry in bundle["entry"]:
+        if problems := structure_problems(entry["resource"]):
+            raise MappingError(f"{where}: {'; '.join(problems)}")
 
 
 def reply_folders(profile: Profile, fixtures: Path) -> list[Path]:

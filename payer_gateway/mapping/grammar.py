@@ -244,9 +244,9 @@ def _leaf(template: Mapping[str, object], context: Context, key: str) -> Node:
         raise context.error(key, "with else the leaf is always written; drop required")
     if "index" in words:
         return _index(words, context, key)
-    translate = _translation(words, context, key)
+    translate = translation(words, context, key)
     if "const" in words:
-        constant = _constant(words, context, key)
+        constant = constant_of(words, context, key)
         translate(constant)  # so that a wrong kind is found now, not at the first claim
         return lambda _scope: translate(constant)
     read = _reader(words["from"], context, f"{key}.from")
@@ -276,7 +276,7 @@ def _index(words: Mapping[str, str], context: Context, key: str) -> Node:
     return lambda scope: start + scope.position
 
 
-def _constant(words: Mapping[str, str], context: Context, key: str) -> object:
+def constant_of(words: Mapping[str, str], context: Context, key: str) -> object:
     text, kind = words["const"], words.get("as")
     if kind == "integer" and re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
@@ -287,9 +287,7 @@ def _constant(words: Mapping[str, str], context: Context, key: str) -> object:
     return text
 
 
-def _translation(
-    words: Mapping[str, str], context: Context, key: str
-) -> Callable[[object], object]:
+def translation(words: Mapping[str, str], context: Context, key: str) -> Callable[[object], object]:
     """From a fact to what stands in FHIR: the code table, then the kind."""
     table = _table(words["code"], context, key) if "code" in words else None
     system = words.get("system")

@@ -18,7 +18,8 @@ def _only(value: object, *types: type) -> None:
 
 def _text(value: object) -> object:
     _only(value, str)
-    return value
+    # A word of one of our own enumerations becomes plain text.
+    return str(value)
 
 
 def _integer(value: object) -> object:

@@ -16,9 +16,8 @@ from payer_gateway.mapping.goldens import write_goldens
 from payer_gateway.mapping.our_codes import OUR_CODES
 from payer_gateway.mapping.profile import Shelf
 from payer_gateway.mapping.profile_check import check
-from payer_gateway.mapping.profile_file import HOLE, check_dialect_file
+from payer_gateway.mapping.profile_file import HOLE
 from payer_gateway.mapping.released import add_released
-from payer_gateway.mapping.yamlfile import load_yaml
 
 # What claims are sent as where the dialect named is one of prior authorization only.
 CLAIMS = "base-r4"
@@ -38,8 +37,11 @@ def new_insurer(mappings: Path, fixtures: Path, name: str, like: str) -> list[Pa
             f"{shorten(name)!r} is no name of an insurer: write lower-case letters, digits and"
             " single hyphens"
         )
-    dialect = _dialect(mappings, like)
-    claims = dialect if like == CLAIMS else _dialect(mappings, CLAIMS)
+    known = sorted(path.stem for path in (mappings / "dialects").glob("*.yaml"))
+    if like not in known:
+        raise MappingError(f"no dialect is called {shorten(like)!r}; write {' or '.join(known)}")
+    shelf = Shelf(mappings)
+    dialect, claims = shelf.dialect(like, "--like"), shelf.dialect(CLAIMS, "mapping new")
     file = mappings / "insurers" / name / "v1.yaml"
     case = fixtures / name / "v1" / FIRST_CASE / "consultation.json"
     for path in (file, case):
@@ -81,16 +83,6 @@ def release(shelf: Shelf, mappings: Path, fixtures: Path, name: str) -> Released
     if digests:
         add_released(mappings, digests)
     return Released(digests, tuple(kept), ())
-
-
-def _dialect(mappings: Path, name: str) -> Mapping[str, Any]:
-    path = mappings / "dialects" / f"{name}.yaml"
-    known = sorted(each.stem for each in (mappings / "dialects").glob("*.yaml"))
-    if name not in known:
-        raise MappingError(f"no dialect is called {shorten(name)!r}; write {' or '.join(known)}")
-    document = load_yaml(path)
-    check_dialect_file(document, str(path), name)
-    return document
 
 
 def _case(name: str) -> str:

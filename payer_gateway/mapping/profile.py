@@ -216,7 +216,7 @@ class Shelf:
         written: dict[str, Document] = {}
         for use, dialect_name in dialect_names(document).items():
             if dialect_name not in dialects:
-                dialect = self._dialect(dialect_name, f"{where}: extends.{use}")
+                dialect = self.dialect(dialect_name, f"{where}: extends.{use}")
                 written[dialect_name] = dialect
                 dialects[dialect_name] = resolve(document, dialect, where)
             uses[use] = dialects[dialect_name]
@@ -224,7 +224,7 @@ class Shelf:
         refuse_changed(self.released(), f"insurers/{name}/v{number}", digest, where)
         return _profile(document, where, uses, digest)
 
-    def _dialect(self, name: str, said_in: str) -> Document:
+    def dialect(self, name: str, said_in: str) -> Document:
         """One dialect, whole: with what it takes from the dialect that it extends."""
         document = self._dialect_file(name, said_in)
         where = self._label(self._dialects / f"{name}.yaml")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from payer_gateway.domain.errors import InvalidInput, MappingError
 from payer_gateway.mapping.bundle import render
-from payer_gateway.mapping.bundle_check import own_checks
+from payer_gateway.mapping.bundle_check import check as bundle_problems
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.goldens import (
     Case,
@@ -123,6 +123,7 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
     if (None if fee is None else str(fee)) != case.agreed_fee:
         yield f"{where}: agreed fee: expected {case.agreed_fee}, got {fee}"
     for use, claim in case.claims.items():
+        written_in = profile.speeches[use].standard
         try:
             bundle = render(profile, case.consultation, case.coverage, claim, case.decision)
             body = canonical_json(bundle)
@@ -133,7 +134,7 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
         if kept is not None and body != kept:
             yield from _differences(f"{where}: {use}", parse_json(kept), bundle)
             continue
-        yield from (f"{where}: {use}: {problem}" for problem in own_checks(bundle))
+        yield from (f"{where}: {use}: {problem}" for problem in bundle_problems(bundle, written_in))
 
 
 def _reply_problems(profile: Profile, case: ReplyCase) -> Iterator[str]:

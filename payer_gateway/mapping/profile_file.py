@@ -111,6 +111,7 @@ def resolve(insurer: Document, dialect: Document, where: str) -> Document:
         _refuse_idle_omit(resources[resource], template, where, f"resources.{resource}")
     return {
         "dialect": dialect["dialect"],
+        "standard": dialect["standard"],
         "bundle": dialect["bundle"],
         "codes": _codes(dialect["codes"], insurer["codes"]),
         "resources": merge(resources, own),

@@ -13,6 +13,8 @@ from payer_gateway.mapping.inquiry import AskWords
 from payer_gateway.mapping.our_codes import OUR_CODES
 from payer_gateway.mapping.profile_file import Document, template_of
 from payer_gateway.mapping.review import ReviewWords
+from payer_gateway.mapping.template_source import Entry as SourceEntry
+from payer_gateway.mapping.template_source import Filling, filling
 from payer_gateway.mapping.update import UpdateWords
 
 AMOUNTS = ("billed", "allowed", "payable", "patient")
@@ -72,9 +74,11 @@ class AnswerEnvelope:
 @dataclass(frozen=True, slots=True)
 class Speech:
     dialect: str
+    standard: str  # in which it is written: one of fhir.shapes.STANDARDS
     codes: Mapping[str, CodeTable] = field(repr=False)
     envelope: Node = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
+    filling: Filling = field(repr=False)  # all of the above at once
     rules: tuple[Rule, ...] = field(repr=False)
     amounts: Amounts = field(repr=False)
     asked_for: str
@@ -95,21 +99,25 @@ def speech(resolved: Document, where: str) -> Speech:
     context = Context(where, codes)
     templates = resolved["resources"]
     rules = tuple(_rule(rule) for rule in resolved["responses"])
+    said = templates.get("Bundle", {})
+    written = [
+        SourceEntry(entry["resource"], tuple(entry["of"].split(".")), templates[name], name)
+        for entry in resolved["bundle"]
+        for name in (template_of(entry),)
+    ]
     errors = resolved["adjudication"].get("errors", {})
     envelope = resolved["adjudication"].get("envelope")
     return Speech(
         dialect=resolved["dialect"],
+        standard=resolved["standard"],
         codes=codes,
-        envelope=compile_template(templates.get("Bundle", {}), context, "Bundle"),
+        # The closures first: they refuse what is wrong with the file.
+        envelope=compile_template(said, context, "Bundle"),
         entries=tuple(
-            Entry(
-                entry["resource"],
-                tuple(entry["of"].split(".")),
-                compile_template(templates[name], context, name),
-            )
-            for entry in resolved["bundle"]
-            for name in (template_of(entry),)
+            Entry(each.resource, each.of, compile_template(each.template, context, each.key))
+            for each in written
         ),
+        filling=filling(said, written, context),
         ask=_ask(resolved["inquiry"].get("ask")),
         update=_update(resolved.get("update")),
         rules=rules,

@@ -37,7 +37,7 @@ from payer_gateway.domain.consultation import (
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import Money
 from payer_gateway.mapping.bundle import Built, build, render
-from payer_gateway.mapping.bundle_check import check, own_checks
+from payer_gateway.mapping.bundle_check import check
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.consultation import read_consultation
 
@@ -97,7 +97,7 @@ def test_no_line_no_cent_and_no_diagnosis_is_lost_or_made_up(
     claim_made = a_claim()
     bundle = render(profile, asked, asked.coverages[0], claim_made, a_decision())
 
-    assert list(own_checks(bundle)) == []
+    assert list(check(bundle)) == []
     sent: Any = parse_json(canonical_json(bundle))
     claim = sent["entry"][0]["resource"]
     theirs = profile.codes["service"].values

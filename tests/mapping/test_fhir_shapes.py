@@ -112,9 +112,9 @@ def test_a_problem_names_the_place_and_never_the_value() -> None:
     broken = changed(bundle, ("entry", patient, "resource", "birthDate"), put("May the 4th"))
     stray = changed(bundle, ("entry", patient, "resource", "familyName"), put("Villarreal"))
 
-    assert problems(broken) == [f"entry[{patient}].resource.birthDate: is no date of FHIR"]
+    assert problems(broken) == [f"entry[{patient}].Patient.birthDate: is no date of FHIR"]
     assert problems(stray) == [
-        f"entry[{patient}].resource.familyName: there is no such element here"
+        f"entry[{patient}].Patient.familyName: there is no such element here"
     ]
 
 

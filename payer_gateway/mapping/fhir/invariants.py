@@ -118,7 +118,10 @@ RULES: Mapping[str, tuple[str, Callable[[Value], bool]]] = {
         "a NAIC number has five digits",
         lambda v: bool(re.fullmatch("[0-9]{5}", str(_value(v)))),
     ),
-    "us-core-attachment": ("write url or data", lambda v: "url" in v or "data" in v),
+    "us-core-attachment": (
+        "write url or data",
+        lambda v: bool(v.keys() & {"url", "data", "_url", "_data"}),
+    ),
     "us-core-13": (
         "write practitioner, organization, healthcareService or location",
         lambda v: bool(

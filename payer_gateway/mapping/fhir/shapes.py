@@ -38,6 +38,14 @@ class Check:
             if key not in known:
                 self.bad((at, str(key)[:60]), "there is no such element here")
 
+    def beside(self, value: Mapping[str, Any], at: At) -> None:
+        """Keys that are no element's own: extensions of primitives (``_birthDate``), and null."""
+        for key, inner in value.items():
+            if inner is None:
+                self.bad((at, str(key)[:60]), "is null; leave the element out")
+            elif key[0] == "_":
+                self._standard.function("Element")(inner, (at, key), self)
+
     def coded(self, value: Any, codes: frozenset[str], at: At) -> None:
         """A CodeableConcept or Coding under a required binding."""
         if type(value) is not dict:
@@ -84,6 +92,8 @@ class Check:
         meta = value.get("meta")
         profiles = meta.get("profile", ()) if type(meta) is dict else ()
         claimed = profiles if type(profiles) is list else ()
+        if at is not None and at[1] == "resource":
+            at = (at[0], kind)  # entry[2].Patient reads better than entry[2].resource
         for name in (*claimed, otherwise, kind):
             if type(name) is str and self._standard.type_of(name.partition("|")[0]) == kind:
                 self._standard.function(name.partition("|")[0])(value, at, self)
@@ -94,7 +104,8 @@ class Check:
 class Standard:
     """One standard's shapes; each is compiled when it is first needed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, base: Standard | None = None) -> None:
+        self._base = base  # what a standard says nothing of is as that one has it
         text = files("payer_gateway.mapping.fhir").joinpath(f"{name}.json").read_text("utf-8")
         self._shapes: dict[str, Any] = json.loads(text)["shapes"]
         self._names = {key: f"S_{re.sub('[^A-Za-z0-9]', '_', key)}" for key in self._shapes}
@@ -106,9 +117,13 @@ class Standard:
     def type_of(self, key: str) -> str | None:
         """The type of resource or data that a shape is of; None when there is no such shape."""
         shape = self._shapes.get(key)
-        return None if shape is None else str(shape["type"])
+        if shape is not None:
+            return str(shape["type"])
+        return None if self._base is None else self._base.type_of(key)
 
     def function(self, key: str) -> Callable[[Any, At, Check], None]:
+        if key not in self._shapes and self._base is not None:
+            return self._base.function(key)
         if key not in self._ready:
             writer = Writer(key, self._shapes[key], self._names.__getitem__)
             self._space |= writer.constants
@@ -132,7 +147,7 @@ class Standard:
 
 @cache
 def standard(name: str) -> Standard:
-    return Standard(name)
+    return Standard(name, None if name == "r4" else standard("r4"))
 
 
 def told(at: At) -> str:

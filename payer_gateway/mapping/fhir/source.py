@@ -49,7 +49,7 @@ _PRIMITIVES: Mapping[str, str] = {
     "integer": "type({x}) is int",
     "positiveInt": "type({x}) is int and {x} > 0",
     "unsignedInt": "type({x}) is int and {x} >= 0",
-    "decimal": "(type({x}) is Decimal and {x}.is_finite() or type({x}) is int)",
+    "decimal": "type({x}) is Decimal and is_plain({x}) or type({x}) is int",
     "string": "type({x}) is str and {x} and not {x}.isspace()",
     "markdown": "type({x}) is str and {x} and not {x}.isspace()",
     "xhtml": "type({x}) is str and {x}",
@@ -64,8 +64,16 @@ def namespace() -> dict[str, Any]:
         **{f"P_{name}": pattern for name, pattern in PATTERNS.items()},
         **{f"R_{name.replace('-', '_')}": rule for name, (_, rule) in RULES.items()},
         "holds": holds,
+        "is_plain": is_plain,
         "dig": dig,
     }
+
+
+def is_plain(number: Decimal) -> bool:
+    """A number in plain digits: no exponent, no negative zero; so ``str`` writes it for JSON."""
+    return (
+        number.is_finite() and "E" not in str(number) and (bool(number) or not number.is_signed())
+    )
 
 
 def holds(value: Any, pattern: Any) -> bool:
@@ -144,7 +152,7 @@ class Writer:
             "    c.bad(at, 'write an object with something in it'); return",
             f"  if not v.keys() <= {allowed}: c.stray(v, {allowed}, at)",
             *(f"  {line}" for line in lines),
-            "  if m and None in v.values(): c.bad(at, 'has null in it; leave the element out')",
+            "  if m: c.beside(v, at)",
             *(f"  {line}" for line in self._rules(shape, "v", "at")),
         ]
         self._functions.append("\n".join(body))
@@ -163,9 +171,15 @@ class Writer:
             types = list(child["types"])
         if child.get("choice"):
             return self._choice(owner, child, types, path)
-        keys = {name, f"_{name}"} if types[0]["code"] in _PRIMITIVES else {name}
+        is_primitive = types[0]["code"] in _PRIMITIVES
+        keys = {name, f"_{name}"} if is_primitive else {name}
         lines = [f"x = v.get({name!r})", "if x is None:"]
-        lines.append(f"  c.bad((at, {name!r}), 'is missing')" if child.get("min") else "  pass")
+        if not child.get("min"):
+            lines.append("  pass")
+        elif is_primitive:  # an extension may stand in its place, to say why it is not there
+            lines.append(f"  if '_{name}' not in v: c.bad((at, {name!r}), 'is missing')")
+        else:
+            lines.append(f"  c.bad((at, {name!r}), 'is missing')")
         lines += ["else:", "  m -= 1"]
         if child["list"]:
             lines += ["  if type(x) is not list or not x:"]
