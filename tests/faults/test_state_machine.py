@@ -34,7 +34,7 @@ from payer_gateway.mapping.canonical import canonical_json
 from payer_gateway.mapping.profile import Shelf
 from payer_gateway.storage import database
 from payer_gateway.storage.fencing import Fence
-from payer_gateway.workflow import corrections, repair
+from payer_gateway.workflow import corrections, repair, steering
 from payer_gateway.workflow.delivery import ask_one, fetch_one, send_one
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import sweep
@@ -194,7 +194,7 @@ class Submissions(RuleBasedStateMachine):
     @rule(paused=st.booleans())
     def an_insurer_is_paused_or_resumed(self, paused: bool) -> None:
         mode = "paused" if paused else "on"
-        repair.set_insurer_mode(self.s, OPS, "northwind-ppo", mode, "a person says so")
+        steering.set_mode(self.s, OPS, "northwind-ppo", mode, "a person says so")
 
     @rule(data=st.data())
     def a_person_replays(self, data: st.DataObject) -> None:
@@ -251,7 +251,7 @@ class Submissions(RuleBasedStateMachine):
 
     def _everything_works_again(self) -> None:
         """What may move, moves to its end."""
-        repair.set_insurer_mode(self.s, OPS, "northwind-ppo", "on", None)
+        steering.set_mode(self.s, OPS, "northwind-ppo", "on", None)
         self.insurer.word = "accept"
         for _ in range(60):
             self.clock.ahead += timedelta(seconds=45)
