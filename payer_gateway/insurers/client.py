@@ -9,7 +9,8 @@ import threading
 import time
 import weakref
 import zlib
-from http.cookiejar import DefaultCookiePolicy
+from email.utils import formatdate
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class HttpClient:
         self._tls = _tls_context(ca_file)
         self._here = threading.local()
         self._lock = threading.Lock()
-        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._adapters: weakref.WeakSet[_Adapter] = weakref.WeakSet()
         self._closed = False
         # urllib3's debug lines carry the query, which names a claim or a person.
         logger = logging.getLogger("urllib3")
@@ -87,59 +88,65 @@ class HttpClient:
         """Close idle connections of all threads; exchanges under way end by themselves."""
         with self._lock:
             self._closed = True
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close()
+            adapters = list(self._adapters)
+        for adapter in adapters:
+            adapter.close()
 
     def _exchange(self, insurer: str, request: Request, exchange: Exchange) -> Reply:
-        if parse_url(request.url).auth is not None:
-            # requests would turn it into an Authorization header of its own.
-            reason = "the insurer's URL carries a user name; take it out"
-            raise Stopped(NoReplyKind.NOT_SENT, reason)
-        session = self._session(insurer)
-        headers = dict(request.headers)
-        if not any(name.lower() == "accept-encoding" for name in headers):
-            headers["Accept-Encoding"] = "identity"
-        prepared = requests.Request(
-            request.method, request.url, headers=headers, data=request.body
-        ).prepare()
-        session.adapter.exchange = exchange
-        response = session.send(
-            prepared, stream=True, allow_redirects=False, timeout=exchange.remaining()
-        )
+        adapter = self._adapter(insurer)
+        prepared = _prepared(request)
+        adapter.exchange = exchange
+        # The adapter alone, not a session: nothing is remembered between two requests, and looking
+        # for cookies, redirects and proxies costs as much as the request itself.
+        response = adapter.send(prepared, stream=True, timeout=exchange.remaining())
         try:
             return _reply(response.raw, self._max_reply_bytes)
         finally:
             # Closes the connection unless the whole body was read and it is back in its pool.
             response.close()
 
-    def _session(self, insurer: str) -> _Session:
-        """The session of this thread and insurer; made at first use, gone with its thread."""
-        if not hasattr(self._here, "sessions"):
-            self._here.sessions = {}
-        sessions: dict[str, _Session] = self._here.sessions
-        with self._lock:
-            if self._closed:
-                raise Stopped(NoReplyKind.NOT_SENT, "this process is shutting down")
-            if insurer not in sessions:
-                sessions[insurer] = _Session(_Adapter(self._tls, self._idle_s))
-                self._sessions.add(sessions[insurer])
-        return sessions[insurer]
+    def _adapter(self, insurer: str) -> _Adapter:
+        """The connections of this thread and insurer; made at first use, gone with its thread."""
+        if not hasattr(self._here, "adapters"):
+            self._here.adapters = {}
+        adapters: dict[str, _Adapter] = self._here.adapters
+        if self._closed:
+            raise Stopped(NoReplyKind.NOT_SENT, "this process is shutting down")
+        if insurer not in adapters:
+            with self._lock:
+                if self._closed:
+                    raise Stopped(NoReplyKind.NOT_SENT, "this process is shutting down")
+                adapters[insurer] = _Adapter(self._tls, self._idle_s)
+                self._adapters.add(adapters[insurer])
+        return adapters[insurer]
 
 
-class _Session(requests.Session):
-    """A requests session that remembers nothing and follows nothing."""
+@lru_cache(maxsize=1024)
+def _prepared_url(url: str) -> str:
+    """The URL as it goes on the wire. Raises Stopped for one that carries a user name: requests
+    would turn it into an Authorization header of its own."""
+    if parse_url(url).auth is not None:
+        reason = "the insurer's URL carries a user name; take it out"
+        raise Stopped(NoReplyKind.NOT_SENT, reason)
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    assert prepared.url is not None  # noqa: S101 - prepare_url sets it or raises
+    return prepared.url
 
-    def __init__(self, adapter: _Adapter) -> None:
-        super().__init__()
-        self.adapter = adapter
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None. Even with ``allow_redirects=False`` requests would read a 3xx's whole body."""
+def _prepared(request: Request) -> requests.PreparedRequest:
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    # A search's address names one claim and is not seen again; a submit's is always the same.
+    look = _prepared_url if request.body is not None else _prepared_url.__wrapped__
+    prepared.url = look(request.url)
+    prepared.prepare_headers(dict(request.headers))
+    if "Accept-Encoding" not in prepared.headers:
+        prepared.headers["Accept-Encoding"] = "identity"
+    if request.body is not None:
+        prepared.body = request.body
+        prepared.headers["Content-Length"] = str(len(request.body))
+    return prepared
 
 
 class _Adapter(HTTPAdapter):
@@ -215,6 +222,10 @@ class _TLSPool(_Pool, HTTPSConnectionPool):
 def _reply(raw: BaseHTTPResponse, limit: int) -> Reply:
     """Read the whole answer. Raises Stopped (UNKNOWN) when it is too large or undecodable."""
     headers = {name.lower(): value for name, value in raw.headers.itermerged()}
+    # RFC 9110, 6.6.1: an answer without a Date gets the time at which it came; a Retry-After that
+    # is a date is counted from it.
+    if "retry-after" in headers:
+        headers.setdefault("date", formatdate(usegmt=True))
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip", ""):
         raise Stopped(NoReplyKind.UNKNOWN, "the answer's content encoding was not asked for")

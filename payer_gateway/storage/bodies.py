@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 from payer_gateway.domain.errors import NotFound
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id, new_ids
-from payer_gateway.storage.statements import insert_if_absent, insert_many
+from payer_gateway.storage.statements import insert_all_if_absent, insert_if_absent, insert_many
 from payer_gateway.storage.tables import body
 
 
@@ -81,3 +81,29 @@ def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
     )
     known = {(row.tenant_id, row.id): bytes(row.bytes) for row in found}
     return {each: known[each] for each in wanted if each in known}
+
+
+def put_all(work: Work, wanted: Sequence[tuple[str, bytes, str]]) -> list[str]:
+    """``put`` for several (tenant, bytes, media type) at once; the ids, in their order."""
+    keys = [(tenant_id, hashlib.sha256(data).hexdigest()) for tenant_id, data, _ in wanted]
+    new = {
+        key: {
+            "tenant_id": tenant_id,
+            "id": new_id(work.now),
+            "sha256": key[1],
+            "media_type": media_type,
+            "bytes": data,
+            "created_at": work.now,
+        }
+        for key, (tenant_id, data, media_type) in zip(keys, wanted, strict=True)
+    }
+    # In one order everywhere, so that two groups with the same new bytes do not deadlock.
+    insert_all_if_absent(work, body, [new[key] for key in sorted(new)])
+    found = work.conn.execute(
+        select(body.c.tenant_id, body.c.sha256, body.c.id).where(
+            body.c.tenant_id.in_({tenant_id for tenant_id, _ in keys}),
+            body.c.sha256.in_({digest for _, digest in keys}),
+        )
+    )
+    known = {(row.tenant_id, row.sha256): str(row.id) for row in found}
+    return [known[key] for key in keys]

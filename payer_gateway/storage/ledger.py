@@ -25,7 +25,19 @@ def acknowledged(
 ) -> None:
     """The insurer has it. Says nothing about being paid; ``so_far``: what it says already while
     its decision is still to come."""
-    _add(
+    fact = acknowledgement(work, row, control_number, reply_body_id, so_far)
+    insert_if_absent(work, ledger, fact)
+
+
+def acknowledgement(
+    work: Work,
+    row: Row[Any],
+    control_number: str | None,
+    reply_body_id: str | None,
+    so_far: Adjudication | None = None,
+) -> dict[str, Any]:
+    """The row that ``acknowledged`` writes."""
+    return _fact(
         work,
         row,
         "acknowledged",
@@ -44,8 +56,21 @@ def adjudicated(
     control_number: str | None,
     reply_body_id: str | None,
 ) -> None:
-    """The insurer's decision, a fact per line; line 0 is the claim as a whole. A time that the
-    insurer puts in the future is no time of a decision."""
+    """The insurer's decision, a fact per line; line 0 is the claim as a whole."""
+    for fact in decision(work, row, adjudication, control_number, reply_body_id):
+        insert_if_absent(work, ledger, fact)
+
+
+def decision(
+    work: Work,
+    row: Row[Any],
+    adjudication: Adjudication,
+    control_number: str | None,
+    reply_body_id: str | None,
+) -> list[dict[str, Any]]:
+    """The rows that ``adjudicated`` writes. A time that the insurer puts in the future is no time
+    of a decision."""
+    facts = []
     said_at = adjudication.said_at
     if said_at is not None and said_at > work.now:
         said_at = None
@@ -55,24 +80,29 @@ def adjudicated(
             for m in (result.billed, result.allowed, result.payable, result.patient)
             if m is not None
         }
-        _add(
-            work,
-            row,
-            "adjudicated",
-            result.line,
-            reply_body_id,
-            control_number=control_number,
-            outcome=adjudication.outcome,
-            approved=adjudication.approved,
-            currency=currencies.pop() if currencies else None,
-            billed_minor=_minor(result.billed),
-            allowed_minor=_minor(result.allowed),
-            payable_minor=_minor(result.payable),
-            patient_minor=_minor(result.patient),
-            review=result.review if result.line else adjudication.review,
-            second_opinion=result.second_opinion if result.line else adjudication.second_opinion,
-            said_at=said_at,
+        facts.append(
+            _fact(
+                work,
+                row,
+                "adjudicated",
+                result.line,
+                reply_body_id,
+                control_number=control_number,
+                outcome=adjudication.outcome,
+                approved=adjudication.approved,
+                currency=currencies.pop() if currencies else None,
+                billed_minor=_minor(result.billed),
+                allowed_minor=_minor(result.allowed),
+                payable_minor=_minor(result.payable),
+                patient_minor=_minor(result.patient),
+                review=result.review if result.line else adjudication.review,
+                second_opinion=result.second_opinion
+                if result.line
+                else adjudication.second_opinion,
+                said_at=said_at,
+            )
         )
+    return facts
 
 
 def standing(work: Work, row: Row[Any]) -> Row[Any] | None:
@@ -118,7 +148,7 @@ def says_the_same(work: Work, fact: Row[Any], adjudication: Adjudication) -> boo
 
 def corrected(work: Work, row: Row[Any], reply_body_id: str | None) -> None:
     """This accepted submission was replaced or voided by a later one that is accepted."""
-    _add(work, row, "corrected", 0, reply_body_id)
+    insert_if_absent(work, ledger, _fact(work, row, "corrected", 0, reply_body_id))
 
 
 def of_submission(work: Work, tenant_id: str, submission_id: str) -> Sequence[Row[Any]]:
@@ -185,20 +215,35 @@ def _minor(money: Money | None) -> int | None:
     return money.minor
 
 
-def _add(
-    work: Work, row: Row[Any], kind: str, line: int, body_id: str | None, **facts: Any
-) -> None:
-    insert_if_absent(
-        work,
-        ledger,
-        {
-            "tenant_id": row.tenant_id,
-            "insurer_id": row.insurer_id,
-            "submission_id": row.id,
-            "kind": kind,
-            "line": line,
-            "at": work.now,
-            "body_id": body_id,
-            **facts,
-        },
+_UNSAID: dict[str, Any] = dict.fromkeys(
+    (
+        "control_number",
+        "outcome",
+        "approved",
+        "currency",
+        "billed_minor",
+        "allowed_minor",
+        "payable_minor",
+        "patient_minor",
+        "review",
+        "second_opinion",
+        "said_at",
     )
+)
+
+
+def _fact(
+    work: Work, row: Row[Any], kind: str, line: int, body_id: str | None, **said: Any
+) -> dict[str, Any]:
+    """One row; every column of it, so that rows of all kinds go into one statement."""
+    return {
+        "tenant_id": row.tenant_id,
+        "insurer_id": row.insurer_id,
+        "submission_id": row.id,
+        "kind": kind,
+        "line": line,
+        "at": work.now,
+        "body_id": body_id,
+        **_UNSAID,
+        **said,
+    }

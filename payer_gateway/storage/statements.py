@@ -22,6 +22,13 @@ def insert_if_absent(work: Work, table: Table, row: Mapping[str, Any]) -> bool:
     return result.rowcount == 1
 
 
+def insert_all_if_absent(work: Work, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those whose unique keys are not taken; all rows name the same columns."""
+    insert = postgresql.insert if work.is_postgresql else sqlite.insert
+    if rows:
+        work.conn.execute(insert(table).on_conflict_do_nothing(), list(rows))
+
+
 def insert_many(
     work: Work, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:

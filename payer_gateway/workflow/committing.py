@@ -6,12 +6,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.exchange import Reply
 from payer_gateway.domain.submission import OutcomeClass, State
-from payer_gateway.storage import causes, outbox, picking
+from payer_gateway.storage import causes, outbox, picking, settling
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow import recording
+from payer_gateway.workflow import following, recording, traffic
 from payer_gateway.workflow.exchanging import Done
 from payer_gateway.workflow.following import NEVER
 from payer_gateway.workflow.services import Services
@@ -20,9 +21,69 @@ log = logging.getLogger(__name__)
 
 
 def record_all(s: Services, results: Sequence[Done]) -> None:
-    """Record each result; one whose lease is gone changes nothing, whoever took it goes on."""
+    """Record what came, plain acceptances together in one transaction. A result whose lease is
+    gone changes nothing, whoever took it goes on."""
+    plain = [done for done in results if _may_be_plain(done)]
+    recorded = _record_together(s, plain) if len(plain) > 1 else set()
     for done in results:
-        record_one(s, done)
+        if id(done) not in recorded:
+            record_one(s, done)
+
+
+def _may_be_plain(done: Done) -> bool:
+    """The insurer took a claim, and decided it well or not yet. The common case by far."""
+    reading, row = done.reading, done.held.leased.row
+    return (
+        done.profile is not None
+        and row.use == Use.CLAIM.value
+        and isinstance(done.reply, Reply)
+        and reading.outcome in (OutcomeClass.ACCEPTED, OutcomeClass.ACCEPTED_ASYNC)
+        and (reading.adjudication is None or reading.adjudication.outcome != "error")
+    )
+
+
+def _record_together(s: Services, results: Sequence[Done]) -> set[int]:
+    """Record those on which nothing hangs, a statement per table; the ids of what was recorded."""
+    try:
+        with s.database.write() as work:
+            hanging = settling.hangs_on(work, [done.held.leased.row for done in results])
+            plain = [done for done in results if done.held.leased.row.id not in hanging]
+            if not plain:
+                return set()
+            traffic.note_answers(
+                work,
+                [done.held.leased.row for done in plain],
+                {done.held.leased.row.id: done.profile for done in plain if done.profile},
+            )
+            settling.accept_all(work, [_plain(work, done) for done in plain])
+    except LeaseLost:
+        # One of them is not ours any more; each is looked at by itself.
+        return set()
+    for done in plain:
+        say(done, State.ACCEPTED)
+    return {id(done) for done in plain}
+
+
+def _plain(work: Work, done: Done) -> settling.Plain:
+    leased, reply, reading = done.held.leased, done.reply, done.reading
+    assert isinstance(reply, Reply) and done.profile is not None  # noqa: S101 - see _may_be_plain
+    decided = reading.adjudication is not None
+    return settling.Plain(
+        row=leased.row,
+        attempt_n=leased.attempt_n,
+        worker=leased.worker,
+        outcome=reading.outcome,
+        status=reply.status,
+        head=recording.head_of(reply),
+        reply=reply.body,
+        media_type=recording.media_type_of(reply),
+        retry_after=reading.retry_after_s,
+        control_number=reading.control_number,
+        adjudication=reading.adjudication,
+        so_far=reading.so_far,
+        due=None if decided else following.first_poll(work.now, done.profile),
+        decided=work.now if decided else leased.row.adjudicated_at,
+    )
 
 
 def record_one(s: Services, done: Done) -> None:

@@ -193,8 +193,7 @@ def _close(
 ) -> None:
     facts: dict[str, Any] = {"reply_body_id": reply_body_id, "retry_after": retry_after}
     if isinstance(reply, Reply):
-        head = {k: reply.headers[k][:200] for k in _KEPT_HEADERS if k in reply.headers}
-        facts |= {"http_status": reply.status, "reply_head": canonical_json(head).decode()}
+        facts |= {"http_status": reply.status, "reply_head": head_of(reply)}
     else:
         facts["error"] = reply.error[:300]
     outbox.close_attempt(work, leased.row, outcome, lease_token=leased.row.lease_token, **facts)
@@ -203,8 +202,17 @@ def _close(
 def _keep(work: Work, row: Row[Any], reply: Reply | NoReply) -> str | None:
     if not isinstance(reply, Reply):
         return None
-    media_type = reply.headers.get("content-type", "application/octet-stream")[:100]
-    return bodies.put(work, row.tenant_id, reply.body, media_type)
+    return bodies.put(work, row.tenant_id, reply.body, media_type_of(reply))
+
+
+def head_of(reply: Reply) -> str:
+    """The headers that are kept, as JSON."""
+    head = {k: reply.headers[k][:200] for k in _KEPT_HEADERS if k in reply.headers}
+    return canonical_json(head).decode()
+
+
+def media_type_of(reply: Reply) -> str:
+    return reply.headers.get("content-type", "application/octet-stream")[:100]
 
 
 def _next_try(now: datetime, row: Row[Any], profile: Profile, reading: Reading) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -42,7 +43,11 @@ _OF_STATUS = {
 
 
 def note(
-    work: Work, row: Row[Any], profile: Profile, reply: Reply | NoReply, reading: Reading
+    work: Work,
+    row: Row[Any],
+    profile: Profile,
+    reply: Reply | NoReply,
+    reading: Reading,
 ) -> bool:
     """Let the insurer's breaker and bucket learn from one exchange about ``row``; True when no
     insurer can be reached just now, so that the fault is our own network's."""
@@ -60,6 +65,37 @@ def note(
     return flow.our_network_is_down(map(insurers_mode.flow_of, known), work.now)
 
 
+def note_answers(work: Work, rows: Sequence[Row[Any]], profiles: Mapping[str, Profile]) -> None:
+    """Plain answers about these submissions (with their profiles by id): per insurer one look, and
+    a write only where its breaker or its window has something to learn."""
+    by_insurer: dict[tuple[str, str], list[Row[Any]]] = {}
+    for row in rows:
+        by_insurer.setdefault((row.tenant_id, row.insurer_id), []).append(row)
+    for (tenant_id, insurer_id), its_rows in sorted(by_insurer.items()):
+        known = insurers_mode.get(work, tenant_id, insurer_id)
+        if known is None or _answered(work, known, len(its_rows)) == insurers_mode.flow_of(known):
+            continue
+        locked = insurers_mode.lock(work, tenant_id, insurer_id)
+        assert locked is not None  # noqa: S101 - it was there a moment ago
+        after = _answered(work, locked, len(its_rows))
+        insurers_mode.keep(work, locked, after)
+        _renew_if_closed(work, locked, after, profiles[its_rows[0].id])
+
+
+def _answered(work: Work, row: Row[Any], times: int) -> Flow:
+    after = insurers_mode.flow_of(row)
+    for _ in range(times):
+        after = flow.came(after, Came.ANSWERED, work.now)
+    return after
+
+
+def _renew_if_closed(work: Work, before: Row[Any], after: Flow, profile: Profile) -> None:
+    """The time it was held counts against nobody."""
+    if before.breaker != Breaker.CLOSED and after.breaker == Breaker.CLOSED:
+        budget = retry_budget(profile.delivery.retry_after_s)
+        outbox.renew_budgets(work, before.tenant_id, before.id, budget)
+
+
 def _write(
     work: Work,
     row: Row[Any],
@@ -72,10 +108,7 @@ def _write(
     assert locked is not None  # noqa: S101 - a submission's insurer has a row
     after = learned(work, locked, row.state, what, reply, reading)
     insurers_mode.keep(work, locked, after)
-    if locked.breaker != Breaker.CLOSED and after.breaker == Breaker.CLOSED:
-        # The time it was held counts against nobody.
-        budget = retry_budget(profile.delivery.retry_after_s)
-        outbox.renew_budgets(work, row.tenant_id, row.insurer_id, budget)
+    _renew_if_closed(work, locked, after, profile)
 
 
 def learned(

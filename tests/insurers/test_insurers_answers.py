@@ -11,6 +11,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -215,12 +216,23 @@ def test_an_answer_without_body_is_a_reply(client: HttpClient, status: str) -> N
         assert server.accepted == 1
 
 
+def test_a_retry_after_without_a_date_is_counted_from_when_the_answer_came(
+    client: HttpClient,
+) -> None:
+    until = "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT"
+    with insurer(answers(answer(b"", until, status="503 Busy"))) as server:
+        outcome = client.send("northwind", a_request(server.url))
+
+        assert isinstance(outcome, Reply), outcome
+        assert parsedate_to_datetime(outcome.headers["date"]).tzinfo is not None
+
+
 def test_headers_come_in_lower_case_and_repeated_ones_joined(client: HttpClient) -> None:
-    reply = answer(b"", "X-Trace: a", "x-trace: b", "Retry-After: 7", status="503 Busy")
+    reply = answer(b"", "X-Trace: a", "x-trace: b", "Retry-After: 7", "Date: D", status="503 Busy")
     with insurer(answers(reply)) as server:
         outcome = client.send("northwind", a_request(server.url))
 
-        headers = {"content-length": "0", "x-trace": "a, b", "retry-after": "7"}
+        headers = {"content-length": "0", "x-trace": "a, b", "retry-after": "7", "date": "D"}
         assert outcome == Reply(503, headers, b"")
         assert len(server.requests) == 1
 
