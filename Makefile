@@ -49,8 +49,7 @@ bench: $(READY) ## How fast: a decision, a request, a night's run of a million m
 
 mutation: $(READY) ## Do the tests of decisions notice a changed rule? (docs/mutation.md; takes long)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,mutation]'
-	$(BIN)/mutmut run --max-children 1
-	$(BIN)/mutmut results
+	$(BIN)/python scripts/mutation.py
 
 clean: ## Take away everything that was built
 	rm -rf $(VENV) mutants build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
