@@ -273,8 +273,9 @@ def alone(name: str, sources: Mapping[str, str]) -> int:
     return int(pytest.main(pytest_arguments()))
 
 
+@functools.cache
 def tried_with() -> str:
-    """The digest of the tests and of what they read."""
+    """The digest of the tests and of what they read, as they were when first asked for."""
     files = sorted({file for pattern in TRIED_WITH for file in ROOT.glob(pattern)})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 

@@ -91,6 +91,13 @@ def test_what_the_roster_leaves_out_stays_as_it_was_asserted() -> None:
     assert with_membership(question, MEMBERSHIP) == question
 
 
+@pytest.mark.parametrize("residence", ["CA-ON", "CA"])
+def test_a_member_is_at_home_in_the_country_of_the_residence(residence: str) -> None:
+    known = with_membership(asked(), replace(MEMBERSHIP, residence=residence))
+
+    assert known.patient_country == "CA"
+
+
 def test_a_roster_that_names_no_day_of_change_is_known_to_change_when_it_was_read() -> None:
     known = with_membership(asked(), MEMBERSHIP, date(2026, 4, 20))
 
@@ -125,6 +132,7 @@ def test_a_roster_puts_a_cover_behind_others_and_never_before_what_is_billed_fir
         ({"order": 2}, {}, ["ORDER"]),
         ({}, {"coverage_order": 2}, []),
         ({"residence": "US-NY"}, {}, []),
+        ({"residence": "US"}, {}, []),
         ({"residence": "CA-ON"}, {}, ["RESIDENCE"]),
         ({"residence": "CA-ON"}, {"patient_country": None}, []),
         ({"status": "cancelled", "residence": "CA"}, {}, ["STATUS", "RESIDENCE"]),
@@ -230,6 +238,14 @@ def test_the_amounts_are_those_of_the_benefit_year_of_the_service() -> None:
     assert (known.amount_used, known.accumulators_of) == (Decimal("20.00"), YEAR)
     assert of_the_year_before.accumulators_of == date(2025, 1, 1)
     assert of_a_year_to_come == NOTHING_USED
+
+
+def test_opinions_of_a_year_to_come_are_counted_in_their_year() -> None:
+    usage = Usage(2027, opinions_used=(Used("*", 1, 0),))
+
+    known = with_usage(NOTHING_USED, [usage], asked(), PPO)
+
+    assert known == replace(NOTHING_USED, opinions_used={("*", 2, date(2027, 1, 1)): 1})
 
 
 def test_a_benefit_year_begins_where_the_plan_begins_it_and_its_amounts_are_in_its_money() -> None:
