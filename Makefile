@@ -41,7 +41,7 @@ faults-full: $(READY) ## The fault laboratory, long: more than 1,200 killed proc
 fault-matrix: $(READY) ## Take each rule of delivery away, see what notices, write docs/fault-matrix.md
 	$(BIN)/python tests/faults/faults_matrix.py
 
-conformance: $(READY) ## HL7's validator over everything we emit (needs Java 17 and Maven)
+conformance: $(READY) ## HL7's validator over everything we emit (docs/conformance.md says what it needs)
 	$(BIN)/pytest tests/conformance
 
 bench: $(READY) ## How fast: a decision, a request, a night's run of a million members

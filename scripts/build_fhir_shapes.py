@@ -110,6 +110,14 @@ class Packages:
             codes += [(part["system"], code) for code in _concepts(system.get("concept", ()))]
         return codes or None
 
+    def systems(self, value_set: str) -> list[str] | None:
+        """The systems of which the set takes codes; None when it is not known of all its parts."""
+        found = self.value_sets.get(value_set.partition("|")[0], {})
+        parts = found.get("compose", {}).get("include", ())
+        if not parts or any("system" not in part for part in parts):
+            return None
+        return sorted({part["system"] for part in parts})
+
 
 def _concepts(concepts: Any) -> Iterator[str]:
     for concept in concepts:
@@ -224,7 +232,15 @@ class Builder:
                 if code in ("code", "string", "uri")
                 else sorted({f"{system}|{code}" for system, code in codes})
             )
+        elif code in ("CodeableConcept", "Coding") and (systems := self._systems(element)):
+            out["systems"] = systems
         return out
+
+    def _systems(self, element: Json) -> list[str] | None:
+        binding = element.get("binding", {})
+        if binding.get("strength") != "required" or "valueSet" not in binding:
+            return None
+        return self._packages.systems(binding["valueSet"])
 
     def _target(self, url: str) -> str:
         definition = self._packages.definitions.get(url.partition("|")[0])

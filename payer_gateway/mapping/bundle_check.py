@@ -13,14 +13,17 @@ from decimal import Decimal
 from typing import Any
 
 from payer_gateway.codes.checkdigits import npi_is_valid
-from payer_gateway.domain.money import Money
+from payer_gateway.domain.money import MINOR_DIGITS, Money
 from payer_gateway.mapping.fhir.shapes import Check, standard, told
+from payer_gateway.mapping.fhir.source import PATTERNS
 
 Resource = Mapping[str, Any]
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 # What FHIR leaves open and every insurer asks for.
-REQUIRED: Mapping[str, Sequence[str]] = {"Claim": "identifier item total careTeam".split()}
+REQUIRED: Mapping[str, Sequence[str]] = {"Claim": "identifier insurer item total careTeam".split()}
+# What may be sent; the others are answers and histories.
+TYPES_SENT = frozenset("collection batch transaction message document".split())
 OPINION_INFO = "https://payer-gateway.example/CodeSystem/opinion-supporting-info"
 
 
@@ -42,12 +45,17 @@ def check(bundle: Resource, written_in: str = "r4") -> list[str]:
 
 def _entries(bundle: Resource, found: Check) -> Iterator[str]:
     """Addresses within the Bundle, and what they lead to."""
+    if bundle.get("type") not in TYPES_SENT:
+        yield "Bundle.type: no such Bundle is sent"
+    is_guid = PATTERNS["uuid"]
     kinds: dict[str, str] = {}
     for entry in bundle.get("entry", ()):
         resource = entry["resource"]
         kinds[entry.get("fullUrl", "")] = resource["resourceType"]
         if entry.get("fullUrl") != f"urn:uuid:{resource.get('id')}":
             yield f"{resource['resourceType']}: fullUrl and id differ"
+        elif not is_guid(entry["fullUrl"]):
+            yield f"{resource['resourceType']}: fullUrl is no GUID in small letters"
     if len(kinds) < len(bundle.get("entry", ())):
         urls = Counter(entry.get("fullUrl") for entry in bundle["entry"])
         yield from (f"Bundle.entry: fullUrl {url} twice" for url, n in urls.items() if n > 1)
@@ -80,6 +88,9 @@ def _claim(claim: Resource) -> Iterator[str]:
             yield f"Claim.{name}.sequence: is not unique and positive"
     if not claim.get("diagnosis") and not any(map(_is_diagnosis, claim.get("supportingInfo", ()))):
         yield "Claim.diagnosis: is missing"
+    for each in claim.get("identifier", ()):
+        if not each.get("system") or not each.get("value"):
+            yield "Claim.identifier: write system and value"
     focal = [each for each in claim.get("insurance", ()) if each.get("focal") is True]
     if len(focal) != 1:
         yield f"Claim.insurance: {len(focal)} are focal, one must be"
@@ -96,7 +107,9 @@ def _claim(claim: Resource) -> Iterator[str]:
     period = claim.get("billablePeriod", {})
     for n, item in enumerate(claim.get("item", ())):
         day = item.get("servicedDate")
-        if day is not None and not period.get("start", day) <= day <= period.get("end", day):
+        if day is not None and len(day) < len("2026-04-01"):
+            yield f"Claim.item[{n}].servicedDate: write the whole day, YYYY-MM-DD"
+        elif day is not None and not period.get("start", day) <= day <= period.get("end", day):
             yield f"Claim.item[{n}].servicedDate: lies outside billablePeriod"
 
 
@@ -152,6 +165,10 @@ def _money(value: object) -> Money | None:
     if isinstance(amount, int) and not isinstance(amount, bool):
         amount = Decimal(amount)
     if not isinstance(amount, Decimal) or not isinstance(currency, str):
+        return None
+    digits = MINOR_DIGITS.get(currency, 0)
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or -exponent > digits:  # 44000.00 yen are no yen either
         return None
     try:
         return Money(amount, currency)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from builders import INSURERS, ROOT
+from conformance_report import LINES
 from emitted import EVERY, Emitted
 
 # The outsider's bench is shared with the contract tests, the web surface with its own.
@@ -37,17 +38,26 @@ def emitted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emitted]:
         shown = {row["id"]: gateway.request_of(row["id"]) for row in submissions}
         exchanges = list(line.exchanges)
     yield Emitted(
-        sent={f"sent-{n}": each.request for n, each in enumerate(exchanges) if each.request},
+        sent={
+            f"sent-{insurer_in(each.path)}-{n}": each.request
+            for n, each in enumerate(exchanges)
+            if each.request
+        },
         shown=shown,
         rendered=_rendered(gateway),
         replies={
-            f"reply-{n}-{each.status}": each.reply
+            f"reply-{insurer_in(each.path)}-{n}-{each.status}": each.reply
             for n, each in enumerate(exchanges)
             if each.reply.startswith(b"{")
         },
         delivered=delivered.code,
         submissions=submissions,
     )
+
+
+def insurer_in(path: str) -> str:
+    """Each insurer's base in the sandbox is its name."""
+    return path.split("/")[1]
 
 
 def _rendered(gateway: Gateway) -> dict[str, bytes]:
@@ -66,3 +76,10 @@ def _rendered(gateway: Gateway) -> dict[str, bytes]:
                     for n, line in enumerate(lines):
                         found[f"rendered-{path.stem}-{insurer}-{use}-{n}"] = line
     return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if LINES:
+        terminalreporter.section("HL7's validator")
+        for line in LINES:
+            terminalreporter.write_line(line)

@@ -58,6 +58,16 @@ class Check:
         ):
             self.bad(at, "has no code that the standard allows here")
 
+    def coded_in(self, value: Any, systems: frozenset[str], at: At) -> None:
+        """The same where the codes are too many or not public: their systems are known."""
+        if type(value) is not dict:
+            return
+        codings = value.get("coding") if "coding" in value else [value]
+        if type(codings) is list and not any(
+            each.get("system") in systems for each in codings if type(each) is dict
+        ):
+            self.bad(at, "has no code of a system that the standard allows here")
+
     def rule(self, holds: Callable[[Any], bool], value: Any, words: str, at: At) -> None:
         """An invariant, after the structure of ``value`` was looked at."""
         try:

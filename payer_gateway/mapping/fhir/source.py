@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -23,11 +24,32 @@ _DAY = r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
 _ZONE = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
 _WHOLE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+
+def _on_a_day(pattern: str) -> Callable[[str], object]:
+    """The pattern knows no months; the calendar does."""
+    matches = re.compile(pattern).fullmatch
+
+    def is_real(text: str) -> bool:
+        if matches(text) is None:
+            return False
+        try:
+            return len(text) < len("2026-02-30") or bool(date.fromisoformat(text[:10]))
+        except ValueError:
+            return False
+
+    return is_real
+
+
 # FHIR R4, data types: the pattern of each primitive that is written as text.
 PATTERNS: Mapping[str, Callable[[str], object]] = {
-    # Addresses and codes come again and again; what was found good need not be matched anew.
-    name: lru_cache(maxsize=4096)(re.compile(pattern).fullmatch)
-    if name in ("code", "uri")
+    # Addresses, codes and days come again and again; what was found good need not be matched anew.
+    name: lru_cache(maxsize=4096)(
+        _on_a_day(pattern)
+        if name in ("date", "dateTime", "instant")
+        else re.compile(pattern).fullmatch
+    )
+    if name in ("code", "uri", "date", "dateTime", "instant")
     else re.compile(pattern).fullmatch
     for name, pattern in {
         "date": _DAY,
@@ -326,9 +348,11 @@ class Writer:
         return [f"if not ({test}): c.bad({at}, 'is no {code} of FHIR')"]
 
     def _coded(self, type_: Shape, x: str, at: str) -> list[str]:
-        if "codes" not in type_:
-            return []
-        return [f"c.coded({x}, {self._constant(frozenset(type_['codes']))}, {at})"]
+        return [
+            f"c.{check}({x}, {self._constant(frozenset(type_[said]))}, {at})"
+            for said, check in (("codes", "coded"), ("systems", "coded_in"))
+            if said in type_
+        ]
 
     def _rules(self, said: Shape, x: str, at: str) -> Iterator[str]:
         for name in said.get("rules", ()):
