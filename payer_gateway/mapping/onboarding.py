@@ -127,25 +127,48 @@ delivery:
   calling_hours: none               # or 08:00-18:00, in its zone
   adjudication_poll: 1h
   filing_days: 365                  # days after the last service
-codes:
+{_asked(preauthorizations)}codes:
   service:                          # its code for each of our services, or unsupported
     system: {HOLE}
     values:
 {services}{"".join(_tables(claims, preauthorizations))}"""
 
 
+def _asked(preauthorizations: Mapping[str, Any]) -> str:
+    """How prior authorizations are asked about, where their dialect asks by an operation."""
+    if "ask" not in preauthorizations["inquiry"]:
+        return ""
+    return """\
+  preauthorization:                 # its decision comes in by itself: it is not fetched
+    inquire: POST Claim/$inquire
+    answer: none
+"""
+
+
 def _tables(claims: Mapping[str, Any], preauthorizations: Mapping[str, Any]) -> Iterator[str]:
     """The other tables as the dialects have them, to take in where the insurer differs."""
     yield "  # The dialects' own tables. Take in, as a whole or code by code, what differs here.\n"
-    shown: dict[str, Any] = {**preauthorizations["codes"], **claims["codes"]}
-    for table, held in sorted(shown.items()):
+    theirs, own = preauthorizations["codes"], claims["codes"]
+    alike = {name: table for name, table in own.items() if theirs.get(name, table) == table}
+    either = {name: table for name, table in theirs.items() if name not in own}
+    yield from _shown({**alike, **either}, "  # ")
+    for use, tables in (("claim", own), ("preauthorization", theirs)):
+        differing = {n: t for n, t in tables.items() if n in own and n in theirs and n not in alike}
+        if differing:
+            yield f"# {use}:    # what is said otherwise for this use alone\n#   codes:\n"
+            yield from _shown(differing, "#     ")
+
+
+def _shown(tables: Mapping[str, Any], start: str) -> Iterator[str]:
+    """Tables as comments; ``start`` is how their lines begin."""
+    for table, held in sorted(tables.items()):
         if table == "service":
             continue
-        yield f"  # {table}:\n"
+        yield f"{start}{table}:\n"
         if "system" in held:
-            yield f"  #   system: {held['system']}\n"
+            yield f"{start}  system: {held['system']}\n"
         values = ", ".join(f"{ours}: {_scalar(theirs)}" for ours, theirs in held["values"].items())
-        yield f"  #   values: {{{values}}}\n"
+        yield f"{start}  values: {{{values}}}\n"
 
 
 def _scalar(text: str) -> str:

@@ -29,6 +29,7 @@ from payer_gateway.mapping.profile_file import (
     dialect_names,
     file_label,
     inherit,
+    meaning,
     resolve,
 )
 from payer_gateway.mapping.released import digest_of, read_released, refuse_changed
@@ -212,15 +213,17 @@ class Shelf:
         document = self.document(path)
         check_insurer_file(document, where, name, number)
         uses: dict[Use, Document] = {}
-        dialects: dict[str, Document] = {}
         written: dict[str, Document] = {}
         for use, dialect_name in dialect_names(document).items():
-            if dialect_name not in dialects:
-                dialect = self.dialect(dialect_name, f"{where}: extends.{use}")
-                written[dialect_name] = dialect
-                dialects[dialect_name] = resolve(document, dialect, where)
-            uses[use] = dialects[dialect_name]
-        digest = digest_of({"insurer": document, "dialects": written})
+            if dialect_name not in written:
+                written[dialect_name] = self.dialect(dialect_name, f"{where}: extends.{use}")
+            uses[use] = resolve(document, written[dialect_name], use, where)
+        digest = digest_of(
+            {
+                "insurer": meaning(document),
+                "dialects": {name: meaning(each) for name, each in written.items()},
+            }
+        )
         refuse_changed(self.released(), f"insurers/{name}/v{number}", digest, where)
         return _profile(document, where, uses, digest)
 
@@ -254,10 +257,12 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
     if len({fee.currency for fee in fees.values()}) > 1:
         raise MappingError(f"{where}: fees: write all of them in one currency")
     payer = document["payer"]
-    speeches: dict[str, Speech] = {}
-    for each in uses.values():
-        if each["dialect"] not in speeches:
-            speeches[each["dialect"]] = speech(each, where)
+    claims, asked = uses[Use.CLAIM], uses[Use.PREAUTHORIZATION]
+    speeches = {Use.CLAIM: speech(claims, where)}
+    # Compiled once where both uses are told alike.
+    speeches[Use.PREAUTHORIZATION] = (
+        speeches[Use.CLAIM] if asked == claims else speech(asked, where)
+    )
     theirs = uses[Use.CLAIM]["codes"].get("service", {}).get("values", {})
     for service in fees:
         if theirs.get(service, UNSUPPORTED) == UNSUPPORTED:
@@ -292,12 +297,12 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
         zone=zone,
         delivery=delivery,
         deliveries=deliveries,
-        codes=speeches[uses[Use.CLAIM]["dialect"]].codes,
+        codes=speeches[Use.CLAIM].codes,
         fees=fees,
         status_overrides={
             int(status): OutcomeClass(text) for status, text in resolved["statuses"].items()
         },
-        speeches={use: speeches[each["dialect"]] for use, each in uses.items()},
+        speeches=speeches,
         file=where,
         _resolved=resolved,
     )

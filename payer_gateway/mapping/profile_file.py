@@ -73,6 +73,7 @@ def inherit(document: Document, base: Document, where: str) -> Document:
     for key in ("adjudication", "inquiry", "update"):
         if key in base:
             out[key] = {**base[key], **_mapping(document, key)}
+    out["hints"] = _hints(_mapping(base, "hints"), _mapping(document, "hints"))
     return out
 
 
@@ -98,26 +99,32 @@ def template_of(entry: Document) -> str:
     return str(entry.get("template", entry["resource"]))
 
 
-def resolve(insurer: Document, dialect: Document, where: str) -> Document:
-    """What one use of one insurer means: its dialect with its own codes and differences on top."""
-    resources = _templates(dialect["resources"])
-    own = _templates(insurer.get("resources", {}))
-    stray = sorted(set(own) - set(resources))
-    if stray:
-        raise MappingError(
-            f"{where}: resources.{stray[0]}: {dialect['dialect']} sends no such resource"
-        )
-    for resource, template in own.items():
-        _refuse_idle_omit(resources[resource], template, where, f"resources.{resource}")
+def resolve(insurer: Document, dialect: Document, use: Use, where: str) -> Document:
+    """What one use of one insurer means: its dialect with its own codes and differences on top,
+    and on top of those what it says of this use alone."""
+    codes, resources = dialect["codes"], _templates(dialect["resources"])
+    for said, prefix in ((insurer, ""), (insurer.get(use.value, {}), f"{use.value}.")):
+        codes = _codes(codes, said.get("codes", {}))
+        own = _templates(said.get("resources", {}))
+        stray = sorted(set(own) - set(resources))
+        if stray:
+            raise MappingError(
+                f"{where}: {prefix}resources.{stray[0]}:"
+                f" {dialect['dialect']} sends no such resource"
+            )
+        for resource, template in own.items():
+            _refuse_idle_omit(resources[resource], template, where, f"{prefix}resources.{resource}")
+        resources = merge(resources, own)
     return {
         "dialect": dialect["dialect"],
         "standard": dialect["standard"],
         "bundle": dialect["bundle"],
-        "codes": _codes(dialect["codes"], insurer["codes"]),
-        "resources": merge(resources, own),
+        "codes": codes,
+        "resources": resources,
         "responses": dialect["responses"],
         "adjudication": dialect["adjudication"],
         "inquiry": dialect["inquiry"],
+        "hints": _hints(dialect.get("hints", {}), insurer.get("hints", {})),
         **({"update": dialect["update"]} if "update" in dialect else {}),
     }
 
@@ -144,6 +151,17 @@ def _codes(base: Mapping[str, Document], own: Mapping[str, Document]) -> dict[st
         before = out.get(name, {})
         out[name] = {**before, **table, "values": {**before.get("values", {}), **table["values"]}}
     return out
+
+
+def _hints(base: Mapping[str, Document], own: Mapping[str, Document]) -> dict[str, Document]:
+    """What to do about codes, the insurer's words over the dialect's, code by code."""
+    return {system: {**base.get(system, {}), **own.get(system, {})} for system in {**base, **own}}
+
+
+def meaning(document: Document) -> Document:
+    """What of a file decides what is sent and how it is read. Hints are for people: one learnt
+    later is added to a version that is long frozen."""
+    return {key: value for key, value in document.items() if key != "hints"}
 
 
 def dialect_names(insurer: Document) -> dict[Use, str]:

@@ -17,6 +17,8 @@ from payer_gateway.mapping.template_source import Entry as SourceEntry
 from payer_gateway.mapping.template_source import Filling, filling
 from payer_gateway.mapping.update import UpdateWords
 
+# Names, among the hints, the codes that an insurer writes without a system.
+BARE = "bare"
 AMOUNTS = ("billed", "allowed", "payable", "patient")
 
 
@@ -88,6 +90,7 @@ class Speech:
     envelope_of_answers: AnswerEnvelope | None
     ask: AskWords | None  # when an inquiry is an operation
     update: UpdateWords | None  # when a correction is told as an update
+    hints: Mapping[str, str] = field(repr=False)  # what to do about a code, by ``system|code``
 
 
 def speech(resolved: Document, where: str) -> Speech:
@@ -120,6 +123,11 @@ def speech(resolved: Document, where: str) -> Speech:
         filling=filling(said, written, context),
         ask=_ask(resolved["inquiry"].get("ask")),
         update=_update(resolved.get("update")),
+        hints={
+            code if system == BARE else f"{system}|{code}": words
+            for system, table in resolved["hints"].items()
+            for code, words in table.items()
+        },
         rules=rules,
         amounts=_amounts(resolved["adjudication"], where),
         asked_for=resolved["inquiry"]["request"],

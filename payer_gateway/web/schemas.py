@@ -152,6 +152,16 @@ _FACT = _object(
     control_number=_or_null(_TEXT),
 )
 
+# What the insurer said with a code: its own words, and the hint of its file.
+_SAID = _object(
+    place=_TEXT,
+    code=_TEXT,
+    text=_TEXT,
+    hint=_or_null(_TEXT),
+    followup=_or_null(_TEXT),
+    followup_hint=_or_null(_TEXT),
+)
+
 _DECIDED = _object(
     coverage=_WHOLE,
     insurer=_or_null(_TEXT),
@@ -264,6 +274,7 @@ def all_schemas() -> dict[str, Schema]:
             adjudication_due=_or_null(_INSTANT),
             attempt_list=_list(_ATTEMPT),
             ledger=_list(_FACT),
+            insurer_says=_list(_SAID),
             why_not_sent=_or_null(_TEXT),
         ),
         "InsurerMode": _object(insurer=_TEXT, mode=_one_of(("on", "paused"))),

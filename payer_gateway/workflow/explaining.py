@@ -17,6 +17,7 @@ from payer_gateway.mapping import replies
 from payer_gateway.storage import bodies, consultations, ledger, listings, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow import summary
+from payer_gateway.workflow.insurer_says import said_of
 from payer_gateway.workflow.reading import why_not_sent
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import profile_of
@@ -104,6 +105,7 @@ def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
         yield f"  {at:%H:%M:%S} {sentence}"
     yield from _of_issues(s, work, row, list(attempts.values()))
     yield from _of_ledger(work, row)
+    yield from _of_reasons(s, work, row)
     label = listings.cause_label(work, row)
     why = why_not_sent(s, work, row, label)
     if why is not None:
@@ -165,9 +167,13 @@ def _of_issues(s: Services, work: Work, row: Row[Any], attempts: list[Row[Any]])
     last = next((a for a in reversed(attempts) if a.kind == "send" and a.reply_body_id), None)
     if profile is None or last is None or row.state not in ("rejected", "needs_human"):
         return
+    hints = profile.speeches[Use(row.use)].hints
     reply = Reply(last.http_status, {}, bodies.get(work, row.tenant_id, last.reply_body_id))
     for issue in replies.read_submit(profile, Use(row.use), reply).issues:
         yield f"  The insurer says {issue.code} at {issue.expression or '?'}: {issue.text}"
+        for code in (issue.code, issue.followup):
+            if (hint := hints.get(code or "")) is not None:
+                yield f"    What to do: {hint}"
 
 
 def _of_ledger(work: Work, row: Row[Any]) -> Iterator[str]:
@@ -189,6 +195,17 @@ def _of_ledger(work: Work, row: Row[Any]) -> Iterator[str]:
             yield f"    line {fact.line}: {fact.review}"
         elif fact.kind == "corrected":
             yield "  A later claim took its place at the insurer."
+
+
+def _of_reasons(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
+    """Why the insurer decided a line as it did: its code, its words, the hint of its file."""
+    for said in said_of(s, work, row):
+        if said.place.startswith("line "):
+            where = "the whole" if said.place == "line 0" else said.place
+            words = f": {said.text}" if said.text else ""
+            yield f"    {where}, reason {said.code}{words}"
+            if said.hint is not None:
+                yield f"      What to do: {said.hint}"
 
 
 # What an insurer did with a prior authorization, by its review; None says nothing of the kind.

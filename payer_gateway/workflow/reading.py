@@ -18,7 +18,7 @@ from payer_gateway.domain.submission import State
 from payer_gateway.storage import bodies, consultations, insurers_mode, ledger, listings, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.listings import Filters
-from payer_gateway.workflow import steering, summary
+from payer_gateway.workflow import insurer_says, steering, summary
 from payer_gateway.workflow.services import Services
 
 
@@ -90,7 +90,8 @@ def waiting_for_person(s: Services, principal: Principal) -> list[dict[str, Any]
 
 
 def one_submission(s: Services, principal: Principal, submission_id: str) -> dict[str, Any]:
-    """The row of the listing with ``attempt_list``, ``ledger`` and ``why_not_sent``."""
+    """The row of the listing with ``attempt_list``, ``ledger``, ``insurer_says``,
+    ``why_not_sent``."""
     principal.must_be_allowed(Act.READ_SUBMISSION)
     with s.database.read() as work:
         row = outbox.get(work, principal.tenant_id, submission_id)
@@ -107,6 +108,7 @@ def one_submission(s: Services, principal: Principal, submission_id: str) -> dic
             "adjudication_due": row.adjudication_due.isoformat() if row.adjudication_due else None,
             "attempt_list": [_attempt(a) for a in outbox.attempts(work, row.tenant_id, row.id)],
             "ledger": [_fact(f) for f in ledger.of_submission(work, row.tenant_id, row.id)],
+            "insurer_says": [insurer_says.as_json(e) for e in insurer_says.said_of(s, work, row)],
             "why_not_sent": why_not_sent(s, work, row, label),
         }
 
