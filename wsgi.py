@@ -6,9 +6,14 @@ answers HTTP only; run ``payer-gateway deliver`` beside it.
 
 from __future__ import annotations
 
+import gc
 import os
 
 from payer_gateway.app import create_app
 from payer_gateway.settings import Settings
 
 application = create_app(Settings.from_env(os.environ))
+
+# What is loaded by now stays: looking through it again for garbage would only hold requests up.
+gc.collect()
+gc.freeze()

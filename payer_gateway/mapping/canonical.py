@@ -159,7 +159,7 @@ def _is_deeper(value: object, depth: int) -> bool:
             below
             for each in level
             for below in (each.values() if isinstance(each, dict) else each)
-            if isinstance(below, dict | list)
+            if isinstance(below, (dict, list))
         ]
     return bool(level)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, or_, select, update
 
 from payer_gateway.domain.claim import Use, WaitsFor
 from payer_gateway.domain.errors import NotFound
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id, new_id
-from payer_gateway.storage.statements import insert_if_absent
+from payer_gateway.storage.statements import Prepared, insert_if_absent
 from payer_gateway.storage.tables import (
     claim,
     consultation,
@@ -289,21 +288,26 @@ def claim_by_id(work: Work, tenant_id: str, claim_id: str) -> Row[Any]:
     ).one()
 
 
+class OpinionsUsed(NamedTuple):
+    condition_key: str
+    opinion_number: int
+    benefit_year: date
+    n: int
+
+
 def opinions_used(
     work: Work, tenant_id: str, member_key: str, but_consultation: str | None
-) -> Sequence[Row[Any]]:
-    """Our own claims of this member that the insurer has: (condition_key, number, year, n).
+) -> list[OpinionsUsed]:
+    """By our own claims of this member that the insurer has.
 
     Source of ``used`` beside the roster; the consultation being judged does not count itself.
     """
-    asked = {"tenant": tenant_id, "member": member_key, "but": but_consultation}
-    return work.conn.execute(_opinions_used(), asked).all()
+    rows = _OPINIONS_USED.rows(work, tenant=tenant_id, member=member_key, but=but_consultation)
+    return [OpinionsUsed(*row) for row in rows]
 
 
-@cache
-def _opinions_used() -> Select[Any]:
-    """Put together once: it is asked for every coverage that is judged."""
-    return (
+_OPINIONS_USED = Prepared(
+    lambda: (
         select(
             claim.c.condition_key,
             claim.c.opinion_number,
@@ -330,3 +334,4 @@ def _opinions_used() -> Select[Any]:
         )
         .group_by(claim.c.condition_key, claim.c.opinion_number, claim.c.benefit_year)
     )
+)

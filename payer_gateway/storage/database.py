@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -69,7 +70,7 @@ class Database:
             # SQLite has one writer. Threads of this process queue for it here, where the next one
             # starts at once; among processes SQLite's own waiting sleeps in growing steps.
             self._writer = threading.Lock()
-            _prepare_sqlite(self.engine)
+            _prepare_sqlite(self.engine, "BEGIN IMMEDIATE")
             self._readers = parsed
         else:
             raise SettingError(
@@ -86,10 +87,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Work]:
         """A transaction that writes nothing; on SQLite it does not wait for the writer."""
-        with self._reader().connect() as conn:
-            conn = conn.execution_options(payer_gateway_read_only=True)
-            with conn.begin():
-                yield Work(conn, _now(conn, _READING))
+        with self._reader().connect() as conn, conn.begin():
+            yield Work(conn, _now(conn, _READING))
 
     def _reader(self) -> Engine:
         """On SQLite an engine of its own, which keeps its connections: opening one costs more than
@@ -103,9 +102,10 @@ class Database:
                     self._readers,
                     poolclass=QueuePool,
                     max_overflow=64,
+                    pool_reset_on_return=None,  # every reading ends its own transaction
                     connect_args={"timeout": 30},
                 )
-                _prepare_sqlite(engine)
+                _prepare_sqlite(engine, "BEGIN")
                 self._reading = reading = (os.getpid(), engine)
             return reading[1]
 
@@ -171,17 +171,32 @@ _READING = text("SELECT clock_timestamp()")
 _WRITING = text(
     "SELECT clock_timestamp(), set_config('idle_in_transaction_session_timeout', '15000', true)"
 )
-_SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')")
+_SQLITE_NOW = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
 
 
 def _now(conn: Connection, on_postgresql: TextClause) -> datetime:
     if conn.dialect.name == "postgresql":
         moment = conn.execute(on_postgresql).one()[0]
         return moment.astimezone(UTC)  # type: ignore[no-any-return]
-    return datetime.fromisoformat(conn.execute(_SQLITE_NOW).scalar_one())
+    ((moment,),) = look_up(conn, _SQLITE_NOW)
+    return datetime.fromisoformat(moment)
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def look_up(conn: Connection, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
+    """The rows of a SELECT in the driver's own words. SQLite is asked without SQLAlchemy between,
+    which takes ten times as long as SQLite itself; what fails is asked again by SQLAlchemy, for
+    whose errors the callers look."""
+    if conn.dialect.name == "sqlite":
+        try:
+            cursor = conn.connection.cursor()
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+        except sqlite3.Error:
+            pass
+    return [tuple(row) for row in conn.exec_driver_sql(statement, values)]
+
+
+def _prepare_sqlite(engine: Engine, begin: str) -> None:
     """WAL so that readers never wait; FULL so that a committed attempt survives a power cut;
     BEGIN IMMEDIATE so that two writers queue instead of failing half-way."""
 
@@ -197,5 +212,4 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
-        read_only = conn.get_execution_options().get("payer_gateway_read_only")
-        conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        conn.exec_driver_sql(begin)

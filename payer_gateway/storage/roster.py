@@ -13,7 +13,7 @@ from sqlalchemy import Row, Table, bindparam, select, update
 from payer_gateway.storage import bodies
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
-from payer_gateway.storage.statements import insert_if_absent, insert_many
+from payer_gateway.storage.statements import Prepared, insert_if_absent, insert_many
 from payer_gateway.storage.tables import (
     body,
     roster_import,
@@ -230,12 +230,19 @@ class _Side:
 
 # -- looking up -----------------------------------------------------------------------------------
 
+_KEPT_SINCE = Prepared(
+    lambda: select(roster_plan.c.since).where(
+        roster_plan.c.tenant_id == bindparam("tenant"),
+        roster_plan.c.insurer_id == bindparam("insurer"),
+        roster_plan.c.plan == bindparam("plan"),
+    )
+)
+
 
 def kept_since(work: Work, tenant_id: str, insurer: str, plan: str) -> datetime | None:
     """Since when the tenant has a roster of this insurer's plan; None: it has none."""
-    p = roster_plan.c
-    query = select(p.since).where(p.tenant_id == tenant_id, p.insurer_id == insurer, p.plan == plan)
-    return work.conn.execute(query).scalar_one_or_none()
+    found = _KEPT_SINCE.rows(work, tenant=tenant_id, insurer=insurer, plan=plan)
+    return found[0][0] if found else None
 
 
 def plans_of(work: Work, tenant_id: str, insurer: str) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
-"""The statements that both databases spell with an extension of their own."""
+"""The statements that both databases spell with an extension of their own, and those that are asked
+at every request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Dialect, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from payer_gateway.storage.database import Work
+from payer_gateway.storage.database import Work, look_up
 
 
 def insert_if_absent(work: Work, table: Table, row: Mapping[str, Any]) -> bool:
@@ -63,3 +64,57 @@ def _bound(values: Sequence[Any], binder: Any) -> Sequence[Any]:
     if all(value is first for value in values):
         return [binder(first)] * len(values)
     return [binder(value) for value in values]
+
+
+class Prepared:
+    """A SELECT that every request asks: put together and compiled once."""
+
+    def __init__(self, make: Callable[[], Select[Any]]) -> None:
+        self._make = make
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, work: Work, **asked: object) -> list[tuple[Any, ...]]:
+        """``asked``: the values of the statement's own ``bindparam``s."""
+        dialect = work.conn.dialect
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            known = self._compiled[dialect.name] = _Compiled(self._make(), dialect)
+        return known.rows(work, asked)
+
+
+class _Compiled:
+    """A statement in one database's words, with how its values are written and read there."""
+
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self._text = str(compiled)
+        self._order: Sequence[str] | None = compiled.positiontup
+        self._fixed: dict[str, Any] = {}
+        self._binders: dict[str, Callable[[Any], Any]] = {}
+        for bind, name in compiled.bind_names.items():
+            binder = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if binder is not None:
+                self._binders[name] = binder
+            value = bind.value
+            self._fixed[name] = value if binder is None or value is None else binder(value)
+        readers = (
+            column.type.dialect_impl(dialect).result_processor(dialect, None)
+            for column in statement.selected_columns
+        )
+        self._readers = [(at, reader) for at, reader in enumerate(readers) if reader is not None]
+
+    def rows(self, work: Work, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        values = {**self._fixed, **asked}
+        for name, binder in self._binders.items():
+            if name in asked and asked[name] is not None:
+                values[name] = binder(asked[name])
+        order = self._order
+        given: Any = values if order is None else tuple(values[name] for name in order)
+        found = look_up(work.conn, self._text, given)
+        return [self._read(row) for row in found] if self._readers else found
+
+    def _read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        cells = list(row)
+        for at, reader in self._readers:
+            cells[at] = reader(cells[at])
+        return tuple(cells)

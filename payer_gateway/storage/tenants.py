@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from payer_gateway.domain.errors import Conflict
 from payer_gateway.domain.principal import Principal, Role
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
-from payer_gateway.storage.statements import insert_if_absent
+from payer_gateway.storage.statements import Prepared, insert_if_absent
 from payer_gateway.storage.tables import client, tenant
+
+_BLIND_KEY = Prepared(lambda: select(tenant.c.blind_key).where(tenant.c.id == bindparam("tenant")))
 
 
 def ensure(work: Work, tenant_id: str) -> None:
@@ -25,8 +27,8 @@ def ensure(work: Work, tenant_id: str) -> None:
 
 def blind_key(work: Work, tenant_id: str) -> bytes:
     """The secret under which members and conditions are counted without being readable."""
-    key = work.conn.execute(select(tenant.c.blind_key).where(tenant.c.id == tenant_id))
-    return bytes(key.scalar_one())
+    ((key,),) = _BLIND_KEY.rows(work, tenant=tenant_id)
+    return bytes(key)
 
 
 def add_client(

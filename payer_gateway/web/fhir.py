@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotAcceptable
 
 from payer_gateway.domain.errors import Fault, NotFound
-from payer_gateway.mapping.canonical import canonical_json, shorten
+from payer_gateway.mapping.canonical import encode_checked, shorten
 from payer_gateway.mapping.capability import capability_statement
 from payer_gateway.mapping.terminology import (
     reason_code_system,
@@ -106,4 +106,5 @@ def _query(known: tuple[str, ...]) -> dict[str, str]:
 
 
 def _answer(resource: Mapping[str, Any]) -> Response:
-    return Response(canonical_json(resource), 200, content_type=FHIR_JSON)
+    # Every leaf is text, truth, a whole number, or an amount in its currency's digits.
+    return Response(encode_checked(resource), 200, content_type=FHIR_JSON)
