@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+from results import put_section
 from rosters import write_roster
 
 from payer_gateway.codes import load_code_sets
@@ -33,7 +34,6 @@ from payer_gateway.mapping.scenario_question import question_of_scenario
 from payer_gateway.workflow.batch import EXAMPLES
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "docs" / "benchmarks.md"
 ON = date(2026, 7, 1)
 Row = tuple[str, str, str, str]  # what, figure, baseline, target
 
@@ -51,7 +51,7 @@ def main() -> None:
     text = table(rows, asked.quick)
     sys.stdout.write(text)
     if asked.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        put_section("eligibility", text)
 
 
 # -- one decision ---------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def table(rows: list[Row], quick: bool) -> str:
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     lines = [
-        "# Benchmarks",
+        "## Decisions",
         "",
         f"Measured on {now} by `benchmarks/eligibility.py{' --quick' * quick}`: {machine};"
         f" load when it ended: {load:.1f}.",
