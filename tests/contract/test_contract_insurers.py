@@ -120,5 +120,5 @@ def test_an_address_or_a_secret_in_an_insurers_file_is_refused(
     checked = gateway("mapping", "check", "northwind-ppo", PAYER_GATEWAY_MAPPINGS="mappings")
 
     assert checked.code == 1
-    assert "addresses and secrets stand in no file" in checked.said
-    assert "PAYER_GATEWAY_INSURER_NORTHWIND_PPO_URL" in checked.said
+    assert "addresses and secrets stand in no file" in (checked.text + checked.said)
+    assert "PAYER_GATEWAY_INSURER_NORTHWIND_PPO_URL" in (checked.text + checked.said)
