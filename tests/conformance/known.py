@@ -28,6 +28,8 @@ class Limit:
     location: str
     message: str
     why: str
+    published_in: str = ""
+    """The release whose published examples show it, where this one publishes no updates."""
     follows: str = ""
     """The id of another limit, without which this one is none: it is said of the same file."""
 
