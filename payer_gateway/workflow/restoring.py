@@ -1,5 +1,5 @@
 """After a restore the database has forgotten what was sent since the backup. Nothing may leave
-before the insurer was asked: see docs/decisions/013."""
+before the insurer was asked: see docs/decisions/017."""
 
 from __future__ import annotations
 

@@ -192,3 +192,13 @@ def test_the_map_of_the_house_names_every_module() -> None:
     ]
 
     assert missing == []
+
+
+def test_decision_records_are_numbered_once_each_and_say_their_number() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+    numbers = [record.name[:3] for record in records]
+
+    assert numbers == [f"{n:03}" for n in range(1, len(records) + 1)]
+    for record in records:
+        assert record.read_text("utf-8").startswith(f"# {record.name[:3]}. "), record.name

@@ -1,6 +1,6 @@
 """T4: workers that freeze past their lease, wake up and go on as if nothing had happened.
 
-PostgreSQL only: SQLite is for one worker.
+PostgreSQL where workers share the work: SQLite is for one worker.
 """
 
 from __future__ import annotations
@@ -62,6 +62,28 @@ def test_a_worker_that_freezes_past_its_lease_bills_nothing_twice(
             total.add(tally)
 
     report(f"T4 frozen workers, insurer knows {knows}", total)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_claim_taken_from_a_frozen_worker_is_not_sent_by_it_any_more(
+    lab: Laboratory, kind: str, report: Report
+) -> None:
+    """The worker's own clock and its lease would still let it send: only the fence knows that
+    somebody else has asked, and sent, meanwhile."""
+    conduct = {"claims": [["accept"]], "knows": "nothing"}
+    with lab.house(kind, conduct, documents=("01",), bookings=1, lease_s=60.0) as house:
+        zombie = house.deliver(points=[at("send.before_fence", "STOP")])
+        fired = zombie.wait_until_frozen()
+        restored = house.run("db", "after-restore")
+        assert restored.wait() == 0, restored.told()
+        house.deliver().wait()
+        zombie.signal(signal.SIGCONT)
+        zombie.wait()
+        house.bring_to_an_end()
+
+        tally = judge(house, f"taken from a frozen worker, {kind}", fired=fired, posts=1)
+
+    report(f"T4 taken from a frozen worker, {kind}", tally)
 
 
 SHORT = frozenset(
