@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from payer_gateway.codes import load_code_sets
 from payer_gateway.domain.errors import SettingError
+from payer_gateway.domain.principal import DEFAULT_TENANT
 from payer_gateway.insurers.addresses import AddressBook, check_base_url
 from payer_gateway.insurers.client import HttpClient
 from payer_gateway.mapping.plans import PlanShelf
@@ -18,8 +19,6 @@ from payer_gateway.workflow.services import Address, Services
 
 if TYPE_CHECKING:
     from flask import Flask
-
-DEFAULT_TENANT = "default"
 
 
 def build_services(settings: Settings, *, migrate: bool = True) -> Services:

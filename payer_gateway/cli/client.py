@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from payer_gateway.app import DEFAULT_TENANT
 from payer_gateway.cli.output import json_line
 from payer_gateway.cli.session import local_operator, opened
-from payer_gateway.domain.principal import Role
+from payer_gateway.domain.principal import DEFAULT_TENANT, Role
 from payer_gateway.workflow import clients
 
 

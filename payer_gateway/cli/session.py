@@ -6,11 +6,13 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from payer_gateway.app import DEFAULT_TENANT, build_services
-from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.domain.principal import DEFAULT_TENANT, Principal, Role
 from payer_gateway.settings import Settings
-from payer_gateway.workflow.services import Services
+
+if TYPE_CHECKING:
+    from payer_gateway.workflow.services import Services
 
 
 def local_operator(role: Role = Role.OPS) -> Principal:
@@ -25,6 +27,9 @@ def local_operator(role: Role = Role.OPS) -> Principal:
 @contextmanager
 def opened(settings: Settings | None = None, *, store: bool = True) -> Iterator[Services]:
     """Services for one command, closed after it. Without ``store`` no database is touched."""
+    # What opens no services need not wait for the database's driver.
+    from payer_gateway.app import build_services
+
     services = build_services(settings or Settings.from_env(os.environ), migrate=store)
     try:
         yield services

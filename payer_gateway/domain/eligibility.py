@@ -6,7 +6,7 @@ arguments; nothing is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -23,7 +23,8 @@ from payer_gateway.domain.eligibility_cost import (
 )
 from payer_gateway.domain.eligibility_cover import bill_first, dependent_until, is_secondary
 from payer_gateway.domain.eligibility_question import CodeSets, Leg, Question, Snapshot
-from payer_gateway.domain.eligibility_rules import OPINION, RULES, SURGERY_CLAIM
+from payer_gateway.domain.eligibility_rules import ASKED, RULES, kind_of
+from payer_gateway.domain.eligibility_trace import Trace, Trail
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.reasons import Code, Reason, Verdict
@@ -37,6 +38,7 @@ __all__ = [
     "Question",
     "Snapshot",
     "Trace",
+    "Trail",
     "decide",
     "no_coverage",
     "question_of",
@@ -45,15 +47,7 @@ RULESET = "3"
 _LEAVE = frozenset({Code.AUTH_REQUIRED, Code.AUTH_EXPIRED, Code.CROSS_BORDER_AUTH_REQUIRED})
 _PENALIZED = frozenset({Code.MANDATORY_SECOND_OPINION_MISSING, Code.SECOND_OPINION_EXPIRED})
 _NOT_YET = frozenset({Code.WAITING_PERIOD, Code.COVERAGE_NOT_YET_EFFECTIVE})
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What one rule looked at and found."""
-
-    rule: str
-    outcome: str  # pass, not asked, or the codes of its reasons
-    inputs: Mapping[str, object]
+_WORST_FIRST = tuple(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,7 @@ class Decision:
     remaining: Mapping[int, int | None]  # opinion number → opinions left, None = no limit
     eligible_from: date | None
     notes: tuple[str, ...]
-    trace: tuple[Trace, ...]
+    trace: Sequence[Trace]
     remaining_amount: Money | None = None  # what an amount limit leaves
     bill_first: str | None = None
     supersedes: str | None = None  # id of the earlier answer that this one takes the place of
@@ -96,23 +90,17 @@ def decide(question: Question, plan: Plan, known: Snapshot, codes: CodeSets) -> 
     reason always names the decision.
     """
     case = case_of(question, plan, known, codes)
-    found: list[Reason] = []
-    trace: list[Trace] = []
-    kind = SURGERY_CLAIM if question.is_surgery_claim else OPINION
-    for rule in RULES:
-        if kind not in rule.judges:
-            trace.append(Trace(rule.name, "not asked", {}))
-            continue
-        outcome = "pass"
-        if reasons := [Reason(code, rule.name, fields) for code, fields in rule.judge(case)]:
-            found += reasons
-            outcome = " ".join(reason.code for reason in reasons)
-        trace.append(Trace(rule.name, outcome, rule.inputs(case)))
-    return _answer(case, tuple(found), tuple(trace))
+    found = tuple(
+        Reason(code, rule.name, fields)
+        for rule in ASKED[kind_of(question)]
+        for code, fields in rule.judge(case)
+    )
+    return _answer(case, found)
 
 
-def _answer(case: Case, found: tuple[Reason, ...], trace: tuple[Trace, ...]) -> Decision:
-    verdict = next(v for v in Verdict if any(r.verdict is v for r in found))
+def _answer(case: Case, found: tuple[Reason, ...]) -> Decision:
+    verdicts = {reason.verdict for reason in found}
+    verdict = next(each for each in _WORST_FIRST if each in verdicts)
     codes = {reason.code for reason in found}
     is_open = verdict in (Verdict.ELIGIBLE, Verdict.CONDITIONAL)
     finding, q = case.finding, case.question
@@ -129,7 +117,7 @@ def _answer(case: Case, found: tuple[Reason, ...], trace: tuple[Trace, ...]) -> 
         remaining=remaining_opinions(case),
         eligible_from=_eligible_from(case) if codes & _NOT_YET else None,
         notes=_notes(case, codes, is_open and costing.deductible_is_assumed),
-        trace=trace,
+        trace=Trail(case, found),
         remaining_amount=remaining_amount(case),
         bill_first=bill_first(case) if is_secondary(case) else None,
         supersedes=_supersedes(case, verdict),
@@ -188,8 +176,7 @@ def _notes(case: Case, codes: set[Code], deductible_is_assumed: bool) -> tuple[s
     if Code.RETROACTIVE_TERMINATION in codes:
         notes.append("RESCISSION_REVIEW")
     until = dependent_until(case)
-    year_ends = case.plan.benefit_year_end(case.question.service_on)
-    if until is not None and until <= year_ends:
+    if until is not None and until <= case.plan.benefit_year_end(case.service_on):
         notes.append(f"DEPENDENT_COVERAGE_ENDS_{until}")
     if deductible_is_assumed:
         notes.append("ASSUMED_DEDUCTIBLE_UNMET")

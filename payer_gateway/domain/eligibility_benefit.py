@@ -34,7 +34,7 @@ def benefit_category(case: Case) -> Found:
 
 def waiting_period(case: Case) -> Found:
     since = waits_until(case)
-    if since is not None and case.question.service_on < since:
+    if since is not None and case.service_on < since:
         yield Code.WAITING_PERIOD, {"eligible_from": since.isoformat()}
 
 
@@ -126,10 +126,8 @@ def _reached(case: Case) -> Iterator[dict[str, str]]:
 
 
 def _used(case: Case, limit: Limit, used: str, maximum: str) -> dict[str, str]:
-    year = case.plan.benefit_year(case.question.service_on)
-    period = (
-        "the whole time of cover" if limit.term == "lifetime" else f"the benefit year from {year}"
-    )
+    is_for_life = limit.term == "lifetime"
+    period = "the whole time of cover" if is_for_life else f"the benefit year from {case.year}"
     return {"used": used, "maximum": maximum, "period": period}
 
 
@@ -139,8 +137,7 @@ def remaining_opinions(case: Case) -> dict[int, int | None]:
     for limit in case.plan.limits:
         if limit.unit != "opinion":
             continue
-        for number in (2, 3):
-            maximum = limit.of(number)
+        for number, maximum in ((2, limit.max_second), (3, limit.max_third)):
             if maximum is not None:
                 rest = max(0, maximum - case.used(number, limit))
                 before = left[number]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
 from payer_gateway.domain.eligibility_question import (
     CodeSets,
@@ -20,7 +19,7 @@ from payer_gateway.domain.reason_codes import Code
 Found = Iterator[tuple[Code, Mapping[str, str]]]
 
 
-@dataclass(frozen=True)  # without slots: what is worked out once is kept
+@dataclass(frozen=True, slots=True)
 class Case:
     """All that a rule may look at: no clock, no code table of its own, no other rule."""
 
@@ -32,48 +31,24 @@ class Case:
     benefit: Benefit | None
     passed_over: str  # benefits of the plan that were tried before it
     opinions: tuple[tuple[Leg, ...], ...]  # legs grouped into the opinions they count as
-
-    @cached_property
-    def networks(self) -> tuple[str, ...]:
-        """Of each leg: in or out."""
-        q = self.question
-        return tuple(leg.network or q.provider_network for leg in q.legs)
+    networks: tuple[str, ...]  # of each leg: in or out
+    service_on: date  # the first day of service
+    year: date  # first day of the benefit year of that day
+    condition: str  # what allowances are counted by: the episode, else the category of diagnosis
+    mandate_group: str | None  # of a planned operation, where the plan demands an opinion for it
 
     @property
     def units(self) -> int:
         return len(self.opinions) or 1
 
-    @cached_property
-    def diagnosis_category(self) -> str:
-        """The three characters before the dot."""
-        code = self.finding.code or self.question.diagnosis.code.strip().upper()
-        return code[:3]
-
-    @cached_property
-    def condition(self) -> str:
-        # The episode first: a diagnosis that changes (C34 → C78) must not open a new allowance.
-        return self.question.episode_id or self.diagnosis_category
-
-    @cached_property
-    def has_cancer(self) -> bool:
-        return self.codes.is_oncology(self.question.diagnosis)
-
-    @cached_property
-    def mandate_group(self) -> str | None:
-        """The group of a planned operation for which the plan demands a second opinion."""
-        if self.plan.mandate is None:
-            return None
-        groups = (self.codes.surgery_group(each) for each in self.question.procedures)
-        return next((g for g in groups if g in self.plan.mandate.procedure_groups), None)
-
-    @cached_property
+    @property
     def pays_as_in_network(self) -> bool:
         """A state's cancer mandate: out of network costs no more, on a written referral."""
         return (
             self.plan.cancer_mandate
             and "out" in self.networks
             and self.question.has_written_referral
-            and self.has_cancer
+            and self.codes.is_oncology(self.question.diagnosis)
         )
 
     def used(self, number: int, limit: Limit) -> int:
@@ -83,28 +58,43 @@ class Case:
         if limit.term == "lifetime":
             used = self.known.opinions_used.items()
             return sum(n for (each, no, _), n in used if (each, no) == (key, kind))
-        year = self.plan.benefit_year(self.question.service_on)
-        return self.known.opinions_used.get((key, kind, year), 0)
+        return self.known.opinions_used.get((key, kind, self.year), 0)
 
     @property
     def accumulators_are_of_this_year(self) -> bool:
         """Whether deductible and amount used were counted in the service's benefit year."""
         of = self.known.accumulators_of
-        return of is None or of == self.plan.benefit_year(self.question.service_on)
+        return of is None or of == self.year
 
 
 def case_of(question: Question, plan: Plan, known: Snapshot, codes: CodeSets) -> Case:
     benefit, passed_over = _choose_benefit(question, plan, codes)
+    service_on = question.service_on
+    finding = codes.diagnosis(question.diagnosis, service_on)
+    category = (finding.code or question.diagnosis.code.strip().upper())[:3]
     return Case(
         question=question,
         plan=plan,
         known=known,
         codes=codes,
-        finding=codes.diagnosis(question.diagnosis, question.service_on),
+        finding=finding,
         benefit=benefit,
         passed_over=passed_over,
         opinions=_opinions(question, plan.hybrid_window_days),
+        networks=tuple([leg.network or question.provider_network for leg in question.legs]),
+        service_on=service_on,
+        year=plan.benefit_year(service_on),
+        # The episode first: a diagnosis that changes (C34 → C78) must not open a new allowance.
+        condition=question.episode_id or category,
+        mandate_group=_mandate_group(question, plan, codes),
     )
+
+
+def _mandate_group(question: Question, plan: Plan, codes: CodeSets) -> str | None:
+    if plan.mandate is None:
+        return None
+    groups = (codes.surgery_group(each) for each in question.procedures)
+    return next((g for g in groups if g in plan.mandate.procedure_groups), None)
 
 
 def _opinions(question: Question, window: int | None) -> tuple[tuple[Leg, ...], ...]:

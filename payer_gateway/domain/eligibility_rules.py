@@ -15,6 +15,7 @@ from payer_gateway.domain import eligibility_care as care
 from payer_gateway.domain import eligibility_cover as cover
 from payer_gateway.domain import eligibility_payment as payment
 from payer_gateway.domain.eligibility_case import Case, Found
+from payer_gateway.domain.eligibility_question import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +184,12 @@ RULES: tuple[Rule, ...] = (
         _BOTH,
     ),
 )
+
+# By the kind of question.
+ASKED: Mapping[str, tuple[Rule, ...]] = {
+    kind: tuple(rule for rule in RULES if kind in rule.judges) for kind in (OPINION, SURGERY_CLAIM)
+}
+
+
+def kind_of(question: Question) -> str:
+    return SURGERY_CLAIM if question.is_surgery_claim else OPINION

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from payer_gateway.domain.errors import NotAllowed
 
+DEFAULT_TENANT = "default"
+
 
 class Role(StrEnum):
     PROVIDER = "provider"

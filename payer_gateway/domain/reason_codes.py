@@ -15,6 +15,9 @@ class Verdict(StrEnum):
     CONDITIONAL = "CONDITIONAL"
     ELIGIBLE = "ELIGIBLE"
 
+    # A member is its text. Enum's own hash is worked out in Python each time, str's only once.
+    __hash__ = str.__hash__
+
 
 class Code(StrEnum):
     MEMBER_NOT_FOUND = "MEMBER_NOT_FOUND"
@@ -60,6 +63,8 @@ class Code(StrEnum):
     EMERGENCY_EXEMPT = "EMERGENCY_EXEMPT"
     DECIDED_BY_PERSON = "DECIDED_BY_PERSON"
     REFUSED_BY_PERSON = "REFUSED_BY_PERSON"
+
+    __hash__ = str.__hash__  # as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, overload
 
 from payer_gateway.domain.cost import Cost
-from payer_gateway.domain.eligibility import RULESET, Decision, Question, Snapshot
+from payer_gateway.domain.eligibility import RULESET, Decision, Question, Snapshot, Trail
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.reasons import Code, Reason, Verdict
@@ -31,7 +31,7 @@ def plain(value: Any) -> Any:
         return {_key(k): plain(v) for k, v in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted(plain(v) for v in value)
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, Trail)):
         return [plain(v) for v in value]
     if isinstance(value, (date, datetime)):
         return value.isoformat()

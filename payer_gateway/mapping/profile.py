@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -20,6 +20,7 @@ from payer_gateway.domain.consultation import Identifier, Service
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.submission import OutcomeClass
+from payer_gateway.mapping.delivery import Delivery, deliveries_of, delivery_json
 from payer_gateway.mapping.facts_people import Teller
 from payer_gateway.mapping.grammar import UNSUPPORTED, CodeTable
 from payer_gateway.mapping.profile_file import (
@@ -35,32 +36,6 @@ from payer_gateway.mapping.profile_file import (
 from payer_gateway.mapping.released import digest_of, read_released, refuse_changed
 from payer_gateway.mapping.speech import Speech, speech
 from payer_gateway.mapping.yamlfile import load_yaml
-
-_LIST = "Claim?created=ge{from}&created=le{to}"
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How this insurer is reached and treated for one use. ``inquire`` and ``answer`` are searches
-    with ``{identifier}`` in them or operations (``POST path``), None when the insurer cannot be
-    asked. Times are seconds."""
-
-    submit_path: str
-    inquire: str | None
-    answer: str | None
-    listing: str | None  # a search with {from} and {to}: the claims of some days
-    idempotency_header: str | None
-    conditional_create: bool
-    timeout_s: int
-    settle_s: int
-    key_after_reject: Literal["new", "same"]
-    retry_after_s: tuple[int, ...]
-    max_inflight: int
-    rate_per_s: Decimal | None
-    calling_hours: tuple[str, str] | None  # "08:00", "18:00" in the insurer's zone
-    adjudication_poll_s: int
-    filing_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +95,6 @@ class Shelf:
         self._read: dict[tuple[str, int], Profile] = {}
         self._versions: dict[str, tuple[tuple[date, int], ...]] = {}
         self._aliases: dict[str, str] | None = None
-        self._broken: list[MappingError] = []
         self._frozen: Mapping[str, str] | None = None
 
     def names(self) -> list[str]:
@@ -136,7 +110,7 @@ class Shelf:
             self._aliases = self._read_aliases()
         found = self._aliases.get(name_or_alias.strip().casefold())
         if found is None:
-            unread = "".join(f"; and this file cannot be used: {each}" for each in self._broken)
+            unread = "".join(f"; and this file cannot be used: {each}" for each in self._broken())
             raise MappingError(
                 f"no insurer is called {name_or_alias!r} (known: {', '.join(self.names())});"
                 f" add mappings/insurers/<name>/v1.yaml or an alias{unread}"
@@ -146,20 +120,32 @@ class Shelf:
     def _read_aliases(self) -> dict[str, str]:
         known: dict[str, str] = {}
         for name in self.names():
-            try:
-                newest = self.profile(name)
-            except MappingError as error:
-                # It has its name still, and nobody else's claims wait for its file to be mended.
-                known.setdefault(name.casefold(), name)
-                self._broken.append(error)
-                continue
-            for each in (name, *newest.aliases):
+            # One whose file is broken has its name still, and nobody else's claims wait for it to
+            # be mended.
+            for each in (name, *self._aliases_of(name)):
                 other = known.setdefault(each.strip().casefold(), name)
                 if other != name:
+                    where = self._label(self._path(name, max(self._numbers(name))))
                     raise MappingError(
-                        f"{newest.file}: aliases: {each!r} already means {other}; remove it"
+                        f"{where}: aliases: {each!r} already means {other}; remove it"
                     )
         return known
+
+    def _aliases_of(self, name: str) -> tuple[str, ...]:
+        """As the newest file says them, which is not checked here: whoever asks for a name may
+        need nothing else of it."""
+        try:
+            found = self.document(self._path(name, max(self._numbers(name)))).get("aliases")
+        except MappingError:
+            return ()
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    def _broken(self) -> Iterator[MappingError]:
+        for name in self.names():
+            try:
+                self.profile(name)
+            except MappingError as error:
+                yield error
 
     def profile(self, name: str, on: date | None = None) -> Profile:
         """The highest version in use on that day (the highest of all without a day)."""
@@ -190,25 +176,33 @@ class Shelf:
     def _dated(self, name: str) -> tuple[tuple[date, int], ...]:
         """(in use from, version) of every version, read once."""
         if name not in self._versions:
-            numbers = []
-            for path in (self._insurers / name).glob("v*.yaml"):
-                match = re.fullmatch(r"v([1-9][0-9]{0,3})", path.stem)
-                if match is None:
-                    raise MappingError(f"{self._label(path)}: name it v1.yaml, v2.yaml, …")
-                numbers.append(int(match[1]))
-            if not numbers:
-                raise MappingError(
-                    f"no insurer is called {name!r} (known: {', '.join(self.names())});"
-                    f" add mappings/insurers/{name}/v1.yaml"
-                )
-            self._versions[name] = tuple((self.version(name, n).use_from, n) for n in numbers)
+            self._versions[name] = tuple(
+                (self.version(name, n).use_from, n) for n in self._numbers(name)
+            )
         return self._versions[name]
+
+    def _numbers(self, name: str) -> list[int]:
+        numbers = []
+        for path in (self._insurers / name).glob("v*.yaml"):
+            match = re.fullmatch(r"v([1-9][0-9]{0,3})", path.stem)
+            if match is None:
+                raise MappingError(f"{self._label(path)}: name it v1.yaml, v2.yaml, …")
+            numbers.append(int(match[1]))
+        if not numbers:
+            raise MappingError(
+                f"no insurer is called {name!r} (known: {', '.join(self.names())});"
+                f" add mappings/insurers/{name}/v1.yaml"
+            )
+        return numbers
+
+    def _path(self, name: str, number: int) -> Path:
+        return self._insurers / name / f"v{number}.yaml"
 
     def _label(self, path: Path) -> str:
         return file_label(path, self._mappings)
 
     def _load(self, name: str, number: int) -> Profile:
-        path = self._insurers / name / f"v{number}.yaml"
+        path = self._path(name, number)
         where = self._label(path)
         document = self.document(path)
         check_insurer_file(document, where, name, number)
@@ -247,7 +241,7 @@ class Shelf:
 
 
 def _profile(document: Document, where: str, uses: Mapping[Use, Document], digest: str) -> Profile:
-    deliveries = _deliveries(document["delivery"], where)
+    deliveries = deliveries_of(document["delivery"], where)
     delivery = deliveries[Use.CLAIM]
     zone = _zone(document["zone"], where)
     fees = {
@@ -276,8 +270,8 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
         "changes": document["changes"],
         "payer": payer,
         "zone": document["zone"],
-        "delivery": _delivery_json(delivery),
-        "deliveries": {use.value: _delivery_json(each) for use, each in deliveries.items()},
+        "delivery": delivery_json(delivery),
+        "deliveries": {use.value: delivery_json(each) for use, each in deliveries.items()},
         "codes": uses[Use.CLAIM]["codes"],
         # By the insurer's own codes: so its side of the exchange (the sandbox) can read them.
         "fees": {theirs[service]: fee.amount for service, fee in fees.items()},
@@ -306,66 +300,6 @@ def _profile(document: Document, where: str, uses: Mapping[Use, Document], diges
         file=where,
         _resolved=resolved,
     )
-
-
-def _deliveries(d: Document, where: str) -> dict[Use, Delivery]:
-    """What differs for prior authorizations laid over what holds for claims."""
-    own = d.get(Use.PREAUTHORIZATION.value, {})
-    return {
-        Use.CLAIM: _delivery(d, where),
-        Use.PREAUTHORIZATION: _delivery({**d, **own}, where),
-    }
-
-
-def _delivery(d: Document, where: str) -> Delivery:
-    hours = _none(d["calling_hours"])
-    delivery = Delivery(
-        submit_path=d["submit"],
-        inquire=_none(d["inquire"]),
-        answer=_none(d["answer"]),
-        # Base R4; who cannot be searched at all lists nothing either.
-        listing=_none(d.get("list", "none" if d["inquire"] == "none" else _LIST)),
-        idempotency_header=_none(d["idempotency_header"]),
-        conditional_create=d["conditional_create"] == "yes",
-        timeout_s=_seconds(d["timeout"]),
-        settle_s=_seconds(d["settle"]),
-        key_after_reject=d["key_after_reject"],
-        retry_after_s=tuple(_seconds(each) for each in d["retry_after"]),
-        max_inflight=int(d["max_inflight"]),
-        rate_per_s=_rate(d["rate"]),
-        calling_hours=None if hours is None else (hours[:5], hours[6:]),
-        adjudication_poll_s=_seconds(d["adjudication_poll"]),
-        filing_days=int(d["filing_days"]),
-    )
-    if delivery.settle_s <= delivery.timeout_s:
-        raise MappingError(
-            f"{where}: delivery.settle: write more than the timeout; the insurer may still book"
-        )
-    return delivery
-
-
-def _delivery_json(delivery: Delivery) -> Document:
-    hours = delivery.calling_hours
-    return {
-        **{name: getattr(delivery, name) for name in Delivery.__slots__},
-        "retry_after_s": list(delivery.retry_after_s),
-        "calling_hours": None if hours is None else "-".join(hours),
-    }
-
-
-def _none(text: str) -> str | None:
-    return None if text == "none" else text
-
-
-def _seconds(text: str) -> int:
-    return int(text[:-1]) * _SECONDS[text[-1]]
-
-
-def _rate(text: str) -> Decimal | None:
-    if text == "none":
-        return None
-    number, _, unit = text.partition("/")
-    return Decimal(number) / _SECONDS[unit]
 
 
 def _zone(text: str, where: str) -> ZoneInfo:

@@ -3,7 +3,7 @@ against the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -36,7 +36,7 @@ class Difference:
 class Outcome:
     scenario: Scenario
     differences: tuple[Difference, ...]
-    trace: tuple[Trace, ...]
+    trace: Sequence[Trace]
 
     @property
     def passed(self) -> bool:
