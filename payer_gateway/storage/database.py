@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from payer_gateway.domain.errors import SettingError
 
@@ -45,9 +46,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._writer: AbstractContextManager[object] = nullcontext()
-        self._readers: URL | None = None
-        self._opening = threading.Lock()
-        self._reading: tuple[int, Engine] | None = None
+        self._readers: _Readers | None = None
         try:
             parsed = make_url(url)
         except ArgumentError as exc:
@@ -71,7 +70,7 @@ class Database:
             # starts at once; among processes SQLite's own waiting sleeps in growing steps.
             self._writer = threading.Lock()
             _prepare_sqlite(self.engine, "BEGIN IMMEDIATE")
-            self._readers = parsed
+            self._readers = _Readers(parsed)
         else:
             raise SettingError(
                 f"PAYER_GATEWAY_DATABASE_URL: {parsed.get_backend_name()} is not supported;"
@@ -87,27 +86,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Work]:
         """A transaction that writes nothing; on SQLite it does not wait for the writer."""
-        with self._reader().connect() as conn, conn.begin():
-            yield Work(conn, _now(conn, _READING))
-
-    def _reader(self) -> Engine:
-        """On SQLite an engine of its own, which keeps its connections: opening one costs more than
-        most readings. It belongs to one process: SQLite's files must not be carried over a fork."""
         if self._readers is None:
-            return self.engine
-        with self._opening:
-            reading = self._reading
-            if reading is None or reading[0] != os.getpid():
-                engine = create_engine(
-                    self._readers,
-                    poolclass=QueuePool,
-                    max_overflow=64,
-                    pool_reset_on_return=None,  # every reading ends its own transaction
-                    connect_args={"timeout": 30},
-                )
-                _prepare_sqlite(engine, "BEGIN")
-                self._reading = reading = (os.getpid(), engine)
-            return reading[1]
+            with self.engine.connect() as conn, conn.begin():
+                yield Work(conn, _now(conn, _READING))
+            return
+        with self._readers.reading() as conn:
+            yield Work(conn, _now(conn, _READING))
 
     def upgrade(self) -> None:
         """Bring the schema to this version of the package (all migrations, in order)."""
@@ -139,8 +123,67 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
-        if self._reading is not None and self._reading[0] == os.getpid():
-            self._reading[1].dispose()
+        if self._readers is not None:
+            self._readers.close()
+
+
+class _Readers:
+    """SQLite's connections for reading, kept open: opening one costs more than most readings, and
+    so does a pool with its locks and events. They belong to one process: SQLite's files must not be
+    carried over a fork."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._of: tuple[int, Engine, deque[Connection]] | None = None
+        self._opening = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection inside a transaction that ends with the block."""
+        engine, idle = self._here()
+        try:
+            conn = idle.pop()
+        except IndexError:
+            conn = engine.connect()
+        driver: Any = conn.connection.driver_connection
+        is_well = False
+        try:
+            driver.execute("BEGIN")
+            yield conn
+            is_well = True
+        finally:
+            try:
+                conn.rollback()  # nothing was written; this ends SQLAlchemy's own transaction, too
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK")
+                idle.append(conn)
+            except (sqlite3.Error, SQLAlchemyError):
+                conn.invalidate()
+                conn.close()
+                if is_well:
+                    raise
+
+    def _here(self) -> tuple[Engine, deque[Connection]]:
+        kept = self._of
+        if kept is None or kept[0] != os.getpid():
+            with self._opening:
+                kept = self._of
+                if kept is None or kept[0] != os.getpid():
+                    engine = create_engine(
+                        self._url,
+                        poolclass=NullPool,
+                        # A connection is one thread's at a time, but not always the same one's.
+                        connect_args={"timeout": 30, "check_same_thread": False},
+                    )
+                    _prepare_sqlite(engine)
+                    kept = self._of = (os.getpid(), engine, deque())
+        return kept[1], kept[2]
+
+    def close(self) -> None:
+        kept = self._of
+        if kept is not None and kept[0] == os.getpid():
+            while kept[2]:
+                kept[2].pop().close()
 
 
 def _must_fit(found: str | None) -> None:
@@ -196,7 +239,7 @@ def look_up(conn: Connection, statement: str, values: Any = ()) -> list[tuple[An
     return [tuple(row) for row in conn.exec_driver_sql(statement, values)]
 
 
-def _prepare_sqlite(engine: Engine, begin: str) -> None:
+def _prepare_sqlite(engine: Engine, begin: str | None = None) -> None:
     """WAL so that readers never wait; FULL so that a committed attempt survives a power cut;
     BEGIN IMMEDIATE so that two writers queue instead of failing half-way."""
 
@@ -209,6 +252,9 @@ def _prepare_sqlite(engine: Engine, begin: str) -> None:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
+
+    if begin is None:
+        return
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:

@@ -1,0 +1,84 @@
+"""Readings: their connections are kept, and each sees the database as it was when it began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from payer_gateway.storage import tenants
+from payer_gateway.storage.database import Database
+from payer_gateway.storage.tables import tenant
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with closing(Database(database_url)) as opened:
+        opened.ensure_schema()
+        yield opened
+
+
+def known(database: Database) -> list[str]:
+    with database.read() as work:
+        return list(work.conn.execute(select(tenant.c.id).order_by(tenant.c.id)).scalars())
+
+
+def test_a_reading_that_its_caller_breaks_off_keeps_nothing_from_the_next(
+    database: Database,
+) -> None:
+    with pytest.raises(LookupError), database.read() as work:
+        work.conn.execute(select(tenant.c.id)).all()
+        raise LookupError
+    with database.write() as work:
+        tenants.ensure(work, "north")
+
+    assert known(database) == ["north"]
+
+
+def test_a_reading_that_the_database_refuses_keeps_nothing_from_the_next(
+    database: Database,
+) -> None:
+    with pytest.raises(SQLAlchemyError), database.read() as work:
+        work.conn.execute(text("SELECT nothing FROM nowhere"))
+    with database.write() as work:
+        tenants.ensure(work, "north")
+
+    assert known(database) == ["north"]
+
+
+def test_what_a_reading_wrote_by_mistake_is_not_kept(database: Database) -> None:
+    with database.write() as work:
+        tenants.ensure(work, "north")
+
+    with pytest.raises(LookupError), database.read() as work:
+        work.conn.execute(tenant.delete())
+        raise LookupError
+
+    assert known(database) == ["north"]
+
+
+def test_two_readings_of_one_thread_do_not_share_a_transaction(database: Database) -> None:
+    with database.read() as before:
+        before.conn.execute(select(tenant.c.id)).all()
+        with database.write() as work:
+            tenants.ensure(work, "north")
+
+        after = known(database)
+
+    assert after == ["north"]
+
+
+def test_many_threads_read_at_once_from_connections_that_are_handed_on(
+    database: Database,
+) -> None:
+    with database.write() as work:
+        tenants.ensure(work, "north")
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(known, [database] * 200))
+
+    assert found == [["north"]] * 200
