@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 READY := $(VENV)/.ready
 CONSULTATIONS ?=
+PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint faults faults-full fault-matrix conformance bench mutation clean
@@ -21,7 +22,8 @@ demo: $(READY) ## Watch consultations travel the whole way (CONSULTATIONS=folder
 	$(BIN)/payer-gateway demo $(CONSULTATIONS)
 
 test: $(READY) ## The whole test suite, on SQLite and PostgreSQL (a wheel brings the server)
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --ignore tests/faults
+	$(BIN)/pytest tests/faults
 
 lint: $(READY)
 	$(BIN)/ruff check .

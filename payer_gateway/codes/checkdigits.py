@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def luhn_is_valid(digits: str) -> bool:
     """Whether the last digit is the Luhn check digit of the others (ISO/IEC 7812-1, annex B)."""
@@ -14,6 +16,7 @@ def luhn_is_valid(digits: str) -> bool:
     return total % 10 == 0
 
 
+@lru_cache(maxsize=4096)
 def npi_is_valid(npi: str) -> bool:
     """Ten digits, the first 1 or 2, Luhn over 80840 (health care, US) and the number.
 

@@ -47,7 +47,8 @@ def build(
     lacks a fact it requires, or when what it makes is no sound FHIR R4 Bundle.
     """
     bundle = render(profile, consultation, coverage, claim, decision, previous)
-    problems = bundle_check.check(bundle, profile.speeches[claim.use].standard)
+    speech = profile.speeches[claim.use]
+    problems = bundle_check.check(bundle, speech.standard, speech.known)
     if problems:
         raise MappingError(f"{profile.file}: the Bundle is not sound: {'; '.join(problems)}")
     return Built(encode_checked(bundle), bundle, consultation.billed)

@@ -27,9 +27,12 @@ TYPES_SENT = frozenset("collection batch transaction message document".split())
 OPINION_INFO = "https://payer-gateway.example/CodeSystem/opinion-supporting-info"
 
 
-def check(bundle: Resource, written_in: str = "r4") -> list[str]:
-    """Every problem found. ``written_in``: the standard, one of ``fhir.shapes.STANDARDS``."""
-    found = standard(written_in).check(bundle)
+def check(
+    bundle: Resource, written_in: str = "r4", known: frozenset[int] = frozenset()
+) -> list[str]:
+    """Every problem found. ``written_in``: the standard, one of ``fhir.shapes.STANDARDS``;
+    ``known``: concepts that need not be looked at (``Standard.good_concepts``)."""
+    found = standard(written_in).check(bundle, known)
     if found.problems:
         return found.problems
     resources = [entry.get("resource", {}) for entry in bundle.get("entry", ())]

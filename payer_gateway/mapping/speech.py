@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from payer_gateway.domain.answer import Review
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass
+from payer_gateway.mapping.fhir.shapes import standard
 from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
 from payer_gateway.mapping.inquiry import AskWords
 from payer_gateway.mapping.our_codes import OUR_CODES
@@ -81,6 +82,7 @@ class Speech:
     envelope: Node = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
     filling: Filling = field(repr=False)  # all of the above at once
+    known: frozenset[int] = field(repr=False)  # its concepts that are well formed, by identity
     rules: tuple[Rule, ...] = field(repr=False)
     amounts: Amounts = field(repr=False)
     asked_for: str
@@ -110,17 +112,21 @@ def speech(resolved: Document, where: str) -> Speech:
     ]
     errors = resolved["adjudication"].get("errors", {})
     envelope = resolved["adjudication"].get("envelope")
+    # The closures first: they refuse what is wrong with the file.
+    closures = compile_template(said, context, "Bundle")
+    entries = tuple(
+        Entry(each.resource, each.of, compile_template(each.template, context, each.key))
+        for each in written
+    )
+    fill = filling(said, written, context)
     return Speech(
         dialect=resolved["dialect"],
         standard=resolved["standard"],
         codes=codes,
-        # The closures first: they refuse what is wrong with the file.
-        envelope=compile_template(said, context, "Bundle"),
-        entries=tuple(
-            Entry(each.resource, each.of, compile_template(each.template, context, each.key))
-            for each in written
-        ),
-        filling=filling(said, written, context),
+        envelope=closures,
+        entries=entries,
+        filling=fill,
+        known=standard(resolved["standard"]).good_concepts(fill.constants),
         ask=_ask(resolved["inquiry"].get("ask")),
         update=_update(resolved.get("update")),
         hints={

@@ -18,12 +18,11 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import DBAPIError
 
-from payer_gateway.domain import flow
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import State
-from payer_gateway.storage import bodies, insurers_mode, picking
+from payer_gateway.storage import bodies, picking
 from payer_gateway.storage.fencing import Fence
-from payer_gateway.workflow import committing, exchanging, steering
+from payer_gateway.workflow import committing, exchanging, probing, steering
 from payer_gateway.workflow.exchanging import Done, Held
 from payer_gateway.workflow.services import Services
 
@@ -35,7 +34,6 @@ IDLE_WAIT_S = 0.05
 GATHER_S = 0.002
 LOOK_EVERY_S = {State.IN_DOUBT: 0.1, State.READY: 0.0, State.ACCEPTED: 0.25}
 PROBE_EVERY_S = 0.25
-PROBE_S = 10.0
 # An exchange that lasts longer gives its thread's place to another one, so that an insurer that
 # hangs holds up its own claims only.
 SLOW_S = 0.5
@@ -191,15 +189,7 @@ class Crew:
         if now - self._probed_at < PROBE_EVERY_S:
             return 0
         self._probed_at = now
-        with self._s.database.read() as work:
-            insurers = steering.callable_now(self._s, work.now)
-            if not insurers_mode.probes_due(work, insurers, lock=False):
-                return 0
-        with self._s.database.write() as work:
-            due = insurers_mode.probes_due(work, insurers, lock=True)
-            for row in due:
-                traffic = flow.probing(insurers_mode.flow_of(row), work.now, 2 * PROBE_S)
-                insurers_mode.keep(work, row, traffic)
+        due = probing.take_due(self._s)
         for row in due:
             self._hand_out(partial(self._probe, row.tenant_id, row.id))
         return len(due)
@@ -224,15 +214,10 @@ class Crew:
                 self._freed.put(None)
 
     def _probe(self, tenant_id: str, insurer: str) -> None:
-        answers, said = exchanging.probe(self._s, insurer, PROBE_S)
+        answers, said = probing.probe(self._s, insurer)
 
         def keep() -> bool:
-            with self._s.database.write() as work:
-                row = insurers_mode.lock(work, tenant_id, insurer)
-                if row is not None:
-                    traffic = insurers_mode.flow_of(row)
-                    after = flow.probed(traffic, work.now, answers=answers, error=said)
-                    insurers_mode.keep(work, row, after)
+            probing.keep(self._s, tenant_id, insurer, answers, said)
             return True
 
         waiting_for_the_database(keep)

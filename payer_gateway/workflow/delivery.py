@@ -15,7 +15,7 @@ from payer_gateway.domain.submission import State
 from payer_gateway.storage import listings, picking
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.listings import Standing
-from payer_gateway.workflow import steering
+from payer_gateway.workflow import probing, steering
 from payer_gateway.workflow.committing import record_one
 from payer_gateway.workflow.crew import Crew, pick_some, waiting_for_the_database, worker_name
 from payer_gateway.workflow.exchanging import exchange
@@ -43,6 +43,14 @@ def ask_one(s: Services, worker: str) -> bool:
 def fetch_one(s: Services, worker: str) -> bool:
     """Fetch the next adjudication that is due; False when there is none."""
     return _one(s, State.ACCEPTED, worker)
+
+
+def probe_one(s: Services) -> bool:
+    """Probe the insurers whose breaker is open and whose probe is due; False when there is none."""
+    due = probing.take_due(s)
+    for row in due:
+        probing.keep(s, row.tenant_id, row.id, *probing.probe(s, row.id))
+    return bool(due)
 
 
 def _one(s: Services, source: State, worker: str) -> bool:

@@ -138,17 +138,3 @@ def _poison(held: Held, profile: Profile | None, why: str) -> Done:
     """It cannot even be put together: nothing left the house, and no retry will mend it."""
     nothing = NoReply(NoReplyKind.NOT_SENT, why)
     return Done(held, profile, nothing, Reading(OutcomeClass.POISON), why)
-
-
-def probe(s: Services, insurer: str, gives_up_s: float) -> tuple[bool, str]:
-    """Ask an insurer whose breaker is open for its metadata, which books nothing: whether it
-    answers at all, and what it said. An insurer without metadata answers too, with a 404."""
-    address = s.addresses[insurer]
-    try:
-        request = fhir_r4.metadata(address.url, deadline_s=gives_up_s, token=address.token)
-    except GatewayError as exc:
-        return False, str(exc)
-    reply = s.client.send(insurer, request)
-    if isinstance(reply, NoReply):
-        return False, f"probe: {reply.error}"
-    return reply.status < 500 and reply.status not in (408, 425, 429), f"probe: HTTP {reply.status}"

@@ -37,7 +37,7 @@ def test_what_takes_a_worker_down_three_times_is_given_to_a_person_and_the_other
     options = {"documents": ("01", "06", "06"), "bookings": 3}
     with lab.house("sqlite", {"claims": [["accept"]]}, **options) as house:
         killed = []
-        poisonous = at("send.before_connect", insurer="northwind-ppo")
+        poisonous = at("send.before_fence", insurer="northwind-ppo")
         for _ in range(3):
             worker = house.deliver(points=[poisonous])
             worker.wait()

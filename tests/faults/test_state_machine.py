@@ -35,7 +35,7 @@ from payer_gateway.mapping.profile import Shelf
 from payer_gateway.storage import database
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.workflow import corrections, repair, steering
-from payer_gateway.workflow.delivery import ask_one, fetch_one, send_one
+from payer_gateway.workflow.delivery import ask_one, fetch_one, probe_one, send_one
 from payer_gateway.workflow.services import Services
 from payer_gateway.workflow.sweeping import sweep
 
@@ -67,6 +67,8 @@ class FakeInsurer:
         """Nothing is open."""
 
     def send(self, insurer: str, request: Request) -> Reply | NoReply:
+        if request.url.endswith("/metadata"):
+            return _reply(200, {"resourceType": "CapabilityStatement", "status": "active"})
         if request.method == "GET":
             return self._found(request.url)
         word = self.word
@@ -182,6 +184,10 @@ class Submissions(RuleBasedStateMachine):
         self._work(fetch_one)
 
     @rule()
+    def a_worker_probes(self) -> None:
+        probe_one(self.s)
+
+    @rule()
     def a_worker_sweeps(self) -> None:
         sweep(self.s, self._worker())
 
@@ -256,6 +262,7 @@ class Submissions(RuleBasedStateMachine):
         for _ in range(60):
             self.clock.ahead += timedelta(seconds=45)
             sweep(self.s, self._worker())
+            probe_one(self.s)
             while self._work(send_one) or self._work(ask_one) or self._work(fetch_one):
                 pass
             for each in self._all("needs_human"):

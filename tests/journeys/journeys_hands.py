@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +26,18 @@ def deliver(services: Services, max_wait_s: float = GENEROUS_S) -> Standing:
     standing = Delivery(services, WORKER, threads=2).run_until_idle(max_wait_s)
     assert standing.moving == 0 or max_wait_s < GENEROUS_S, standing
     return standing
+
+
+def files_say(services: Services, monkeypatch: Any, **delivery: Any) -> None:
+    """As if the file of every insurer said so under ``delivery``, for each use."""
+    read: Callable[..., Any] = services.shelf.version
+
+    def version(name: str, number: int) -> Any:
+        profile = read(name, number)
+        each = {use: replace(said, **delivery) for use, said in profile.deliveries.items()}
+        return replace(profile, delivery=replace(profile.delivery, **delivery), deliveries=each)
+
+    monkeypatch.setattr(services.shelf, "version", version)
 
 
 def submissions(

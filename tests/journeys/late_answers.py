@@ -10,6 +10,7 @@ from journeys_hands import row_of, state_of
 from processes import answer
 
 from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.sandbox import pas
 from payer_gateway.storage import ledger
 from payer_gateway.workflow import delivery, notified
 from payer_gateway.workflow.notified import Taken
@@ -48,6 +49,20 @@ def response(
         category = {"coding": [{"code": "benefit"}]}
         told["total"] = [{"category": category, "amount": {"value": paid, "currency": "USD"}}]
     return told | more
+
+
+def denial(identifier: str, **more: Any) -> dict[str, Any]:
+    """A ClaimResponse that does not certify the one line of this prior authorization."""
+    code = {"coding": [{"system": "https://codesystem.x12.org/005010/306", "code": pas.DENIED}]}
+    action = {
+        "url": f"{pas.BASE}/extension-reviewAction",
+        "extension": [
+            {"url": f"{pas.BASE}/extension-reviewActionCode", "valueCodeableConcept": code}
+        ],
+    }
+    submitted = {"coding": [{"code": "submitted"}]}
+    line = {"itemSequence": 1, "adjudication": [{"category": submitted, "extension": [action]}]}
+    return response(identifier, paid=None, item=[line], **more)
 
 
 def bring(services: Services, resource: Any, by: Principal = NORTHWIND) -> list[Taken]:

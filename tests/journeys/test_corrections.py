@@ -240,26 +240,6 @@ def test_a_cancelled_primary_puts_the_secondary_before_a_person(services: Servic
     assert "cancelled" in waiting["why"]
 
 
-def test_the_third_insurer_waits_for_the_second(services: Services) -> None:
-    document = another(TWO_COVERAGES)
-    third = {**document["coverages"][1], "order": 3, "insurer": "STATE-MEDICAID"}
-    third["plan"] = "STATE-MEDICAID-2026"
-    document["coverages"] = [
-        document["coverages"][0],
-        _member(document, "NW2-MOOD-LATE", 1)["coverages"][1],
-        third,
-    ]
-    taken = take_in(services, document)
-
-    deliver(services)
-
-    assert [s["insurer"] for s in submissions(services, taken["consultation"])] == [
-        "medicare-b",
-        "northwind-ppo",
-    ]
-    assert ("primary", "open", None) in planned_of(services, taken["consultation"])
-
-
 def test_a_cancelled_consultation_can_be_submitted_again_corrected(services: Services) -> None:
     document = another(LATE)
     taken = take_in(services, document)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from builders import NEEDS_AUTHORIZATION, OPS, TWO_COVERAGES, Build, a_submission, another, take_in
-from journeys_hands import attempts_of, deliver, planned_of, row_of
+from journeys_hands import attempts_of, deliver, files_say, planned_of, row_of, submissions
 from late_answers import (
     NORTHWIND,
     accepted,
     bring,
     decides_nothing,
+    denial,
     response,
 )
 from processes import RawInsurer
@@ -59,7 +60,7 @@ def test_an_approval_after_a_denial_opens_the_planned_claim_again(services: Serv
     (preauth,) = summary["submissions"]
     assert delivery.send_one(services, "w")
     identifier = row_of(services, preauth["id"]).claim_identifier
-    bring(services, response(identifier, paid=None))
+    bring(services, denial(identifier))
     denied = planned_of(services, summary["consultation"])
     later = {"created": "2026-04-18T10:00:00Z", "preAuthRef": "AUTH-9"}
 
@@ -77,7 +78,7 @@ def test_a_denial_after_the_claim_was_made_comes_to_a_person(services: Services)
     bring(services, response(identifier, paid=None, preAuthRef="AUTH-9"))
     deliver(services)
 
-    bring(services, response(identifier, paid=None, created="2026-04-18T10:00:00Z"))
+    bring(services, denial(identifier, created="2026-04-18T10:00:00Z"))
 
     shown = reading.one_submission(services, OPS, preauth["id"])
     assert (shown["state"], shown["cause"]) == ("accepted", "rejected authorization-withdrawn")
@@ -101,6 +102,24 @@ def test_the_primarys_late_answer_sets_the_secondary_in_motion(build: Build) -> 
 
     assert [state for _, state, _ in planned_of(services, summary["consultation"])] == ["done"]
     assert len(taker.sent()) == 2
+
+
+def test_the_third_insurer_waits_for_the_second(services: Services) -> None:
+    document = another(TWO_COVERAGES)
+    third = {**document["coverages"][1], "order": 3, "insurer": "STATE-MEDICAID"}
+    document["coverages"] += [third | {"plan": "STATE-MEDICAID-2026"}]
+    summary = take_in(services, document)
+    (first,) = summary["submissions"]
+    assert delivery.send_one(services, "w")
+    principal = replace(NORTHWIND, insurer=first["insurer"])
+    body = json.dumps(response(row_of(services, first["id"]).claim_identifier))
+
+    notified.take_answers(services, principal, first["insurer"], body.encode())
+    deliver(services)
+
+    sent = [s["insurer"] for s in submissions(services, summary["consultation"])]
+    assert sent == ["medicare-b", "northwind-ppo"]
+    assert ("primary", "open", None) in planned_of(services, summary["consultation"])
 
 
 def test_an_answer_is_matched_by_the_address_that_the_claim_had_in_our_bundle(
@@ -186,13 +205,7 @@ def test_the_poll_slows_down_as_time_goes_by(services: Services) -> None:
 def test_an_insurer_that_cannot_be_asked_for_its_answer_is_not_polled(
     services: Services, insurer: RawInsurer, monkeypatch: Any
 ) -> None:
-    read: Callable[..., Any] = services.shelf.version
-
-    def version(name: str, number: int) -> Any:
-        profile = read(name, number)
-        return replace(profile, delivery=replace(profile.delivery, answer=None))
-
-    monkeypatch.setattr(services.shelf, "version", version)
+    files_say(services, monkeypatch, answer=None)
     submission_id = a_submission(services)
 
     standing = deliver(services)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from builders import OPS, Build, a_submission, environment
-from journeys_hands import moves_of, row_of, state_of
+from journeys_hands import files_say, moves_of, row_of, state_of
 from processes import RawInsurer, run
 from sqlalchemy import text
 
@@ -31,14 +29,7 @@ def unknown(build: Build, monkeypatch: Any) -> tuple[Services, str]:
     try:
         services = build(url=insurer.url, lease=30.0)
         submission_id = a_submission(services)
-        read: Callable[..., Any] = services.shelf.version
-
-        def version(name: str, number: int) -> Any:
-            profile = read(name, number)
-            mute = replace(profile.delivery, inquire=None, answer=None)
-            return replace(profile, delivery=mute)
-
-        monkeypatch.setattr(services.shelf, "version", version)
+        files_say(services, monkeypatch, inquire=None, answer=None)
         assert delivery.send_one(services, "w")
     finally:
         insurer.close()

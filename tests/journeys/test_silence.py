@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +12,7 @@ from journeys_hands import (
     attempts_of,
     both_ledgers_agree,
     deliver,
+    files_say,
     moves_of,
     request_of,
     row_of,
@@ -230,7 +229,7 @@ def test_an_insurer_that_cannot_be_asked_leaves_doubt_to_a_person(
     try:
         services = build(url=insurer.url)
         submission_id = a_submission(services)
-        _ask_nobody(services, monkeypatch)
+        files_say(services, monkeypatch, inquire=None)
 
         standing = deliver(services)
     finally:
@@ -255,14 +254,3 @@ def _found(path: str) -> bytes:
         "entry": [{"resource": claim, "search": {"mode": "match"}}],
     }
     return answer(json.dumps(found).encode())
-
-
-def _ask_nobody(services: Services, monkeypatch: Any) -> None:
-    """As if the insurer's file said that it has no inquiry."""
-    read: Callable[..., Any] = services.shelf.version
-
-    def version(name: str, number: int) -> Any:
-        profile = read(name, number)
-        return replace(profile, delivery=replace(profile.delivery, inquire=None))
-
-    monkeypatch.setattr(services.shelf, "version", version)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,8 +24,9 @@ At = Any
 class Check:
     """One check under way: what was found wrong, and which references were seen."""
 
-    def __init__(self, standard: Standard) -> None:
+    def __init__(self, standard: Standard, known: frozenset[int] = frozenset()) -> None:
         self._standard = standard
+        self.known = known  # identities of concepts that were found good before
         self.problems: list[str] = []
         self.references: list[tuple[str, frozenset[str] | None, At]] = []
 
@@ -105,8 +106,9 @@ class Check:
         if at is not None and at[1] == "resource":
             at = (at[0], kind)  # entry[2].Patient reads better than entry[2].resource
         for name in (*claimed, otherwise, kind):
-            if type(name) is str and self._standard.type_of(name.partition("|")[0]) == kind:
-                self._standard.function(name.partition("|")[0])(value, at, self)
+            check = self._standard.of(name, kind) if type(name) is str else None
+            if check is not None:
+                check(value, at, self)
                 return
         self.bad(at, "is no resource that we send")
 
@@ -123,6 +125,7 @@ class Standard:
         for key, name in self._names.items():
             self._space[name] = self._later(key, name)
         self._ready: dict[str, Callable[[Any, At, Check], None]] = {}
+        self._found: dict[tuple[str, str], Callable[[Any, At, Check], None]] = {}
 
     def type_of(self, key: str) -> str | None:
         """The type of resource or data that a shape is of; None when there is no such shape."""
@@ -130,6 +133,16 @@ class Standard:
         if shape is not None:
             return str(shape["type"])
         return None if self._base is None else self._base.type_of(key)
+
+    def of(self, name: str, kind: str) -> Callable[[Any, At, Check], None] | None:
+        """The function of the shape of that name (a profile's may have its version behind it); None
+        when there is none, or when it is of another type than ``kind``."""
+        if (name, kind) not in self._found:
+            key = name.partition("|")[0]
+            if self.type_of(key) != kind:
+                return None  # not kept: the name may be anything
+            self._found[name, kind] = self.function(key)
+        return self._found[name, kind]
 
     def function(self, key: str) -> Callable[[Any, At, Check], None]:
         if key not in self._shapes and self._base is not None:
@@ -142,11 +155,29 @@ class Standard:
             self._ready[key] = self._space[self._names[key]]
         return self._ready[key]
 
-    def check(self, resource: Any) -> Check:
-        """Check a resource (a Bundle with all that is in it)."""
-        found = Check(self)
+    def check(self, resource: Any, known: frozenset[int] = frozenset()) -> Check:
+        """Check a resource (a Bundle with all that is in it). ``known``: see ``good_concepts``."""
+        found = Check(self, known)
         found.resource(resource, None)
         return found
+
+    def good_concepts(self, constants: Iterable[Any]) -> frozenset[int]:
+        """The identities of the CodeableConcepts among objects that are kept, and never changed:
+        those that are well formed need not be looked at in every Bundle that has them."""
+        found: set[int] = set()
+        todo = list(constants)
+        while todo:
+            each = todo.pop()
+            if isinstance(each, list):
+                todo += each
+            elif isinstance(each, dict):
+                todo += each.values()
+                if each.keys() == {"coding"}:
+                    looked = Check(self)
+                    self.function("CodeableConcept")(each, None, looked)
+                    if not looked.problems:
+                        found.add(id(each))
+        return frozenset(found)
 
     def _later(self, key: str, name: str) -> Callable[[Any, At, Check], None]:
         def compile_and_run(value: Any, at: At, check: Check) -> None:
