@@ -15,6 +15,7 @@ from payer_gateway.mapping.profile import Shelf
 from payer_gateway.settings import Settings, insurer_setting
 from payer_gateway.storage import tenants
 from payer_gateway.storage.database import Database
+from payer_gateway.workflow.readiness import read_ahead
 from payer_gateway.workflow.services import Address, Services
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ def addresses_of(settings: Settings, insurers: list[str]) -> dict[str, Address]:
 
 
 def create_app(settings: Settings) -> Flask:
-    """The HTTP surface, for any WSGI server (see ``wsgi.py``)."""
+    """The HTTP surface, for any WSGI server (see ``wsgi.py``); all that it works with is read, so
+    that the first request is answered like any other."""
     from payer_gateway.web.application import create_web_app
 
-    return create_web_app(build_services(settings))
+    services = build_services(settings)
+    read_ahead(services)
+    return create_web_app(services)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,9 @@ MAX_DIGITS = 400
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _BOM = b"\xef\xbb\xbf"
+_KEY = re.compile(rb'"[ \t\n\r]*:')
+_LONG = b"0" * (MAX_DIGITS + 1)
+_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def canonical_json(value: object) -> bytes:
@@ -149,19 +153,58 @@ class _Reading:
         return self.refused(text, f"write a number; {text} is not one in JSON")
 
 
-def _is_deeper(value: object, depth: int) -> bool:
-    """Level by level: far faster than walking to every leaf."""
-    level = [value] if isinstance(value, dict | list) else []
+_READING = _Reading()
+
+
+def _keys_within(value: object, depth: int) -> int | None:
+    """How many keys the objects hold in all; None: something lies deeper than ``depth``. Level by
+    level, which is far faster than walking to every leaf. JSON is made of these very types."""
+    keys = 0
+    level = [value] if type(value) is dict or type(value) is list else []
     for _ in range(depth):
         if not level:
-            return False
-        level = [
-            below
-            for each in level
-            for below in (each.values() if isinstance(each, dict) else each)
-            if isinstance(below, (dict, list))
-        ]
-    return bool(level)
+            return keys
+        below: list[Any] = []
+        for each in level:
+            inside: Any = each
+            if type(each) is dict:
+                keys += len(each)
+                inside = each.values()
+            for one in inside:
+                kind = type(one)
+                if kind is dict or kind is list:
+                    below.append(one)
+        level = below
+    return None if level else keys
+
+
+def _plainly_read(body: bytes, max_depth: int) -> tuple[bool, object]:
+    """Whether the body is plain, and the document then. Plain: without anything that has to be
+    refused or looked into. What is not is read again, slowly, by ``parse_json``.
+
+    A key given twice shows by more keys in the text than in the document. Text such as
+    ``"say \\":"`` counts as a key too many, so that a doubled key is never missed.
+    """
+    try:
+        value = _DECODER.decode(body)
+    except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors, our hook's too
+        return False, None
+    keys = _keys_within(value, max_depth)
+    if keys is None or keys != len(_KEY.findall(body)):
+        return False, None
+    is_long = len(body) > MAX_DIGITS and _LONG in body.translate(_AS_ZEROS)
+    return not is_long, value
+
+
+def _plain_decimal(text: str) -> Decimal:
+    """Raises ValueError where ``_Reading.decimal`` refuses."""
+    number = _READING.decimal(text)
+    if isinstance(number, Decimal):
+        return number
+    raise ValueError(text)
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_plain_decimal)
 
 
 def parse_json(body: bytes, *, max_depth: int = 50) -> object:
@@ -171,6 +214,11 @@ def parse_json(body: bytes, *, max_depth: int = 50) -> object:
     reads alike: a byte order mark, NaN or Infinity, a key given twice, half a surrogate pair,
     nesting deeper than ``max_depth``, anything after the end.
     """
+    is_plain, value = _plainly_read(body, max_depth)
+    return value if is_plain else _carefully_read(body, max_depth)
+
+
+def _carefully_read(body: bytes, max_depth: int) -> object:
     if not body.strip():
         raise _invalid("$", "", "send a JSON document; the body is empty")
     if body.startswith(_BOM):
@@ -197,7 +245,8 @@ def parse_json(body: bytes, *, max_depth: int = 50) -> object:
     except RecursionError:
         raise _invalid("$", shorten(text), too_deep) from None
     # Half a surrogate pair can only come from an escape; UTF-8 has none.
-    if not (reading.is_odd or _ESCAPED_HALF.search(text) or _is_deeper(value, max_depth)):
+    is_deep = _keys_within(value, max_depth) is None
+    if not (reading.is_odd or _ESCAPED_HALF.search(text) or is_deep):
         return value
     faults: list[Fault] = []
     _inspect(value, (), max_depth, too_deep, faults)

@@ -140,9 +140,13 @@ class Element:
         return () if concept is None else codings_of(concept)
 
     def concepts(self, name: str) -> tuple[Coding, ...]:
+        if name not in self.value:
+            return ()
         return tuple(c for each in self.children(name) for c in codings_of(each))
 
     def identifiers(self, name: str = "identifier") -> tuple[Identifier, ...]:
+        if name not in self.value:
+            return ()
         found = (identifier_of(each) for each in self.children(name))
         return tuple(each for each in found if each is not None)
 
@@ -199,10 +203,19 @@ class Element:
                     yield each
 
     def extension(self, url: str) -> Element | None:
-        return next(self.extensions(url), None)
+        return next(self.extensions(url), None) if "extension" in self.value else None
 
 
 def codings_of(concept: Element) -> tuple[Coding, ...]:
+    codings = concept.value.get("coding")
+    if codings is None:
+        return ()
+    if isinstance(codings, list) and len(codings) == 1 and isinstance(codings[0], dict):
+        system, code = codings[0].get("system"), codings[0].get("code")
+        # By far the most concepts are one plain coding, and these are read here.
+        if isinstance(code, str) and isinstance(system, str) and system.strip():
+            if plain := code.strip():
+                return (Coding(system, plain),)
     found = []
     for each in concept.children("coding"):
         code = each.text("code")

@@ -4,10 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from payer_gateway.domain.errors import Fault, InvalidInput, MappingError
+from payer_gateway.mapping import canonical
 from payer_gateway.mapping.canonical import canonical_json, parse_json, path_text
 from payer_gateway.mapping.yamlfile import load_yaml
 
@@ -158,6 +159,63 @@ def test_the_reader_answers_any_bytes_with_a_value_or_faults(body: bytes) -> Non
         assert all(f.path and f.cure for f in refused.faults)
     else:
         assert canonical_json(parse_json(once)) == once
+
+
+def spelled(value: object) -> object:
+    """With types, because 1 == True and the two zeros of a Decimal are equal."""
+    if isinstance(value, dict):
+        return {key: spelled(each) for key, each in value.items()}
+    return [spelled(each) for each in value] if isinstance(value, list) else repr(value)
+
+
+jsonish = st.lists(
+    st.sampled_from(
+        [
+            '{"a":',
+            '{"b" :',
+            ',"a"\t:',
+            "}",
+            "[",
+            "]",
+            ",",
+            "1",
+            "-0",
+            "0.10",
+            "1e5",
+            "1e999",
+            "9" * 401,
+            '"',
+            '"x"',
+            '"\\\\":"',
+            '"\\":"',
+            '":"',
+            '"\\ud83d"',
+            '"\\ud83d\\ude00"',
+            "null",
+            " ",
+            "NaN",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(max_examples=400)
+@given(jsonish.map(str.encode) | documents.map(canonical_json) | st.binary(max_size=30))
+@example(b'{"a":1,"a":2}')
+@example(b'{"a\\\\":1,"b":2,"b":3}')
+@example(b'{"a":"\\":","b":2,"b":3}')
+def test_what_is_read_fast_is_read_alike_with_care(body: bytes) -> None:
+    is_plain, value = canonical._plainly_read(body, 50)
+
+    if is_plain:
+        assert spelled(value) == spelled(canonical._carefully_read(body, 50))
+
+
+def test_an_ordinary_document_is_read_fast() -> None:
+    body = b'{"text": "\\u00e9, \\"so\\"", "n": [1, 2.50, {"deep": null}], "url": "urn:oid:1.2"}'
+
+    assert canonical._plainly_read(body, 50)[0]
 
 
 # -- YAML -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -18,7 +19,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from fhir_requests import asked_about, encoded
 from web_surface import ROOT, V1, consultation, environment
+
+from payer_gateway.app import build_services, create_app
+from payer_gateway.domain.principal import Principal, Role
+from payer_gateway.settings import Settings
+from payer_gateway.workflow import clients
 
 COMMAND = Path(sys.executable).parent / "payer-gateway"
 MIB = 1024 * 1024
@@ -295,3 +302,27 @@ def test_gunicorn_serves_the_same_application(by_gunicorn: Served, tmp_path: Pat
 
     assert (large[0], kept_of_the_cut_off_one, made[0]) == (413, 0, 201)
     assert by_gunicorn.stop() == 0
+
+
+def test_what_the_first_request_needs_is_read_before_it_comes(tmp_path: Path) -> None:
+    mappings = tmp_path / "mappings"
+    shutil.copytree(ROOT / "mappings", mappings)
+    (mappings / "plans" / "UNREADABLE").mkdir()
+    (mappings / "plans" / "UNREADABLE" / "v1.yaml").write_text("benefits: [")
+    settings = Settings.from_env(environment(tmp_path, mappings))
+    app = create_app(settings)
+    services = build_services(settings)
+    operator = Principal("default", Role.OPS, "local:test")
+    key = clients.add(services, operator, "default", "clinic", Role.PROVIDER)["key"]
+    shutil.rmtree(mappings / "insurers")
+    shutil.rmtree(mappings / "dialects")
+
+    answer = app.test_client().post(
+        "/fhir/CoverageEligibilityRequest/$submit",
+        data=encoded(asked_about(consultation())),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/fhir+json"},
+    )
+
+    assert answer.status_code == 200
+    services.client.close()
+    services.database.close()
