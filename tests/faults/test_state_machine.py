@@ -4,7 +4,6 @@ Hypothesis draws the order: claims come in, workers send and ask, the insurer an
 workers die or freeze, time jumps, people pause, replay, edit, replace, void, resolve and cancel.
 After each step the invariants of ``faults_invariants.py`` hold and nothing was booked twice; in the
 end, with an insurer that works again, whatever may move has moved, and nothing is lost.
-
 The clock is the database's plus what was jumped: every transaction takes its time from there.
 """
 
