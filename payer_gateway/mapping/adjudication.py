@@ -8,6 +8,7 @@ from payer_gateway.domain.answer import Adjudication, Issue, LineResult, Review
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.consultation import Period
 from payer_gateway.domain.money import Money
+from payer_gateway.mapping.answer_shape import shape_issues
 from payer_gateway.mapping.hostile import (
     as_list,
     as_object,
@@ -25,7 +26,9 @@ from payer_gateway.mapping.review import (
     ReviewWords,
     actions_of,
     echo_issues,
+    item_actions,
     line_review,
+    number_in,
     overall,
     period_in,
 )
@@ -47,12 +50,15 @@ class _Line:
         self.reasons: list[str] = []
         self.notes: tuple[str, ...] = ()
         self.actions: list[Action] = []
+        self._number: str | None = None
         self.period: Period | None = None
 
     def review(self, item: _Object, words: ReviewWords) -> None:
-        self.actions = actions_of(item.get("adjudication"), words)
+        found = item_actions(item, words)
+        self.actions += found
         self.period = period_in(item, words)
-        for action in self.actions:
+        self._number = number_in(item, words)
+        for action in found:
             self.reasons += action.reasons
             if action.review is Review.UNCLEAR:
                 said = ", ".join(action.codes) or "no code"
@@ -62,7 +68,7 @@ class _Line:
 
     @property
     def number_given(self) -> str | None:
-        return next((a.number for a in self.actions if a.number is not None), None)
+        return next((a.number for a in self.actions if a.number is not None), self._number)
 
     @property
     def second_opinion(self) -> bool | None:
@@ -85,6 +91,14 @@ class _Line:
             except ValueError as error:
                 self._spoil(kind, code, str(error))
             self._seen.add(code)
+
+    def take_details(self, item: _Object) -> None:
+        """Why its parts were decided as they were; their amounts stand in the line's own."""
+        for part in ("detail", "subDetail"):
+            for inner in map(as_object, as_list(item.get(part))):
+                for each in map(as_object, as_list(inner.get("adjudication"))):
+                    self.reasons += codes_of(each.get("reason"))
+                self.take_details(inner)
 
     def _spoil(self, kind: str, code: str, why: str) -> None:
         self._spoiled.add(kind)
@@ -118,23 +132,28 @@ def read_adjudication(
 
     Line 0 is the claim as a whole: what ``total`` (else the response's own ``adjudication``)
     states. What neither states is added up from the lines when every one of them states it and
-    the insurer added no line of its own; else it stays None. ``sent``: the numbers of the lines
-    that were sent and whether each still asks for something, where that is known.
+    all of them, and no others, are lines that were sent; else it stays None. ``sent``: the numbers
+    of the lines that were sent and whether each still asks for something, where that is known.
     """
-    issues: list[Issue] = []
+    issues = shape_issues(response)
     lines = _lines(response, amounts, issues)
     whole = _Line(0, "total", issues)
     whole.take(response.get("total"), amounts)
     header = _Line(0, "adjudication", issues)
     header.take(response.get("adjudication"), amounts)
     whole.reasons += header.reasons
-    added = list(map(as_object, as_list(response.get("addItem"))[:MAX_LINES]))
+    whole.notes = _notes_of_no_line(response)
+    added = list(map(as_object, as_list(response.get("addItem"))))
     issues += _added(added)
+    echoed = list(echo_issues([line.number for line in lines], sent))
+    if use is Use.CLAIM and not lines:
+        echoed = []  # a claim may be answered as a whole
+    issues += echoed
     for kind in AMOUNTS:
         if whole.states(kind):
             continue
         stated = header.amount(kind)
-        if stated is None and not header.states(kind) and not added:
+        if stated is None and not header.states(kind) and not added and not echoed:
             stated = _sum([line.amount(kind) for line in lines], kind, issues)
         if stated is not None:
             whole.amounts[kind] = stated
@@ -144,23 +163,23 @@ def read_adjudication(
     review = None
     if amounts.review is not None and use is Use.PREAUTHORIZATION:
         whole.actions = actions_of(response.get("adjudication"), amounts.review)
-        # What is said of cancelled lines decides nothing, unless everything is cancelled.
-        asking = [line for line in lines if sent is None or sent.get(line.number, True)]
-        review, number = _reviewed(asking or lines, whole, added, amounts.review, number, issues)
-        told = None if sent is None else frozenset(sent)
-        echoed = list(echo_issues([line.number for line in lines], told))
-        if echoed and review is not None:
+        review = _reviewed(lines, whole, response, amounts.review, sent, issues)
+        if echoed and review is not Review.PENDED:
             # What was asked and is not answered is not granted.
-            review = review if review is Review.PENDED else Review.UNCLEAR
-        issues += echoed
-    approved = outcome in amounts.approved and _is_approved(use, review, number, whole)
+            review = Review.UNCLEAR
+        number = number or _one_number([*lines, whole], issues)
+    approved = (
+        outcome in amounts.approved
+        and _is_in_force(response, issues)
+        and _is_approved(use, review, number, whole)
+    )
     adjudication = Adjudication(
         outcome=outcome,
         disposition=said(response.get("disposition")) or None,
         approved=approved,
         authorization_number=number,
         authorization_period=period_of(response.get(amounts.period)) or _one_period(lines),
-        lines=(whole.result(), *(line.result() for line in lines)),
+        lines=(whole.result(), *(line.result() for line in lines[:MAX_LINES])),
         payment=_payment(response, issues),
         said_at=instant_of(response.get("created")),
         review=review,
@@ -168,48 +187,73 @@ def read_adjudication(
     return adjudication, issues
 
 
+def read_so_far(
+    response: _Object, amounts: Amounts, use: Use
+) -> tuple[Adjudication | None, list[Issue]]:
+    """What an undecided answer says already, where the dialect reviews lines."""
+    return (None, []) if amounts.review is None else read_adjudication(response, amounts, use)
+
+
+def _is_in_force(response: _Object, issues: list[Issue]) -> bool:
+    status = said(response.get("status"))
+    if status in ("active", ""):
+        return True
+    issues.append(Issue("not-active", "ClaimResponse.status", f"the answer's status is {status}"))
+    return False
+
+
 def _is_approved(use: Use, review: Review | None, number: str | None, whole: _Line) -> bool:
+    payable = whole.amount("payable")
     if use is Use.CLAIM:
-        payable = whole.amount("payable")
         return payable is not None and payable.amount > 0
     if review is not None:
         return review in (Review.APPROVED, Review.MODIFIED)
-    return number is not None
+    # Some number their refusals, too: nothing of it is to be paid.
+    return number is not None and (payable is None or payable.amount > 0)
 
 
 def _reviewed(
     lines: list[_Line],
     whole: _Line,
-    added: list[_Object],
+    response: _Object,
     words: ReviewWords,
-    number: str | None,
+    sent: Mapping[int, bool] | None,
     issues: list[Issue],
-) -> tuple[Review | None, str | None]:
-    """The whole request's review, and the number it goes by: the answer's own one, else the one
-    that its lines agree on."""
-    reviews = [line_review(line.actions) for line in lines if line.actions]
-    reviews += [
-        line_review(actions)
-        for item in added
-        if (actions := actions_of(item.get("adjudication"), words))
-    ]
-    if lines and any(not line.actions for line in lines) and reviews:
+) -> Review:
+    """The whole request's review. All that the answer says counts: of its lines, of lines without a
+    number that we know, of lines added and of the whole."""
+    # What is said of cancelled lines decides nothing, unless everything is cancelled.
+    asking = [line for line in lines if sent is None or sent.get(line.number, True)] or lines
+    reviews = [line_review(line.actions) for line in asking if line.actions]
+    for line in lines:
+        if len({action.review for action in line.actions}) > 1:
+            listed = ", ".join(code for action in line.actions[:20] for code in action.codes)
+            told = f"these contradict each other: {listed}"
+            issues.append(Issue("review-differs", f"item[{line.number}]", told))
+    if decided := [action for action in whole.actions if action.codes]:
+        reviews.append(line_review(decided))
+    items = map(as_object, as_list(response.get("item")))
+    beside = [item for item in items if _number_of(item) is None]
+    beside += map(as_object, as_list(response.get("addItem")))
+    reviews += [line_review(found) for item in beside if (found := item_actions(item, words))]
+    if reviews and not decided and any(not line.actions for line in asking):
         reviews.append(Review.UNCLEAR)
     review = overall(reviews)
-    given = list(
-        dict.fromkeys(
-            each.number_given for each in (*lines, whole) if each.number_given is not None
-        )
-    )
-    if number is None and given:
-        number = given[0]
-        if len(given) > 1:
-            listed = ", ".join(given)
-            issues.append(Issue("several-numbers", "item", f"lines have numbers {listed}"))
-    if review is None and number is None:
-        review = Review.UNCLEAR
+    if review is None:
         issues.append(Issue("no-review", "item", "the answer says nothing of leave given or not"))
-    return review, number
+        return Review.UNCLEAR
+    return review
+
+
+def _one_number(lines: list[_Line], issues: list[Issue]) -> str | None:
+    """The number that the lines agree on, else the first."""
+    given = list(
+        dict.fromkeys(each.number_given for each in lines if each.number_given is not None)
+    )
+    if len(given) > 1:
+        listed = ", ".join(given[:20])
+        issues.append(Issue("several-numbers", "item", f"lines have numbers {listed}"))
+    return given[0] if given else None
 
 
 def _added(added: list[_Object]) -> list[Issue]:
@@ -217,7 +261,7 @@ def _added(added: list[_Object]) -> list[Issue]:
     if not added:
         return []
     told = [Issue("added-lines", "addItem", f"the insurer added {len(added)} line(s)")]
-    for n, item in enumerate(added):
+    for n, item in enumerate(added[:MAX_LINES]):
         numbers = as_list(item.get("itemSequence"))
         code = next(iter(codes_of(item.get("productOrService"))), "another service")
         if numbers and all(isinstance(each, int) for each in numbers):
@@ -253,22 +297,31 @@ def _number(holder: _Object, element: str) -> tuple[str | None, list[Issue]]:
 def _lines(response: _Object, amounts: Amounts, issues: list[Issue]) -> list[_Line]:
     lines: dict[int, _Line] = {}
     notes = _notes(response)
-    for n, item in enumerate(map(as_object, as_list(response.get("item"))[:MAX_LINES])):
-        number = item.get("itemSequence")
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**31:
+    for n, item in enumerate(map(as_object, as_list(response.get("item")))):
+        number = _number_of(item)
+        if number is None:
             issues.append(Issue("line", f"item[{n}]", "the line has no number"))
-        elif number in lines:
+            continue
+        if number in lines:
+            # Both are read: amounts stated twice are no amounts, reviews have to agree.
             issues.append(Issue("line", f"item[{n}]", f"line {number} is answered twice"))
-        else:
-            lines[number] = _Line(number, f"item[{number}]", issues)
-            lines[number].take(item.get("adjudication"), amounts)
-            if amounts.review is not None:
-                lines[number].review(item, amounts.review)
-            told = as_list(item.get("noteNumber"))[:20]
-            lines[number].notes = tuple(
-                notes[each] for each in told if isinstance(each, int) and each in notes
-            )
+        line = lines.setdefault(number, _Line(number, f"item[{number}]", issues))
+        line.take(item.get("adjudication"), amounts)
+        line.take_details(item)
+        if amounts.review is not None:
+            line.review(item, amounts.review)
+        told = as_list(item.get("noteNumber"))[:20]
+        line.notes += tuple(notes[each] for each in told if isinstance(each, int) and each in notes)
+    if len(lines) > MAX_LINES:
+        issues.append(Issue("lines", "item", f"{len(lines)} lines; {MAX_LINES} of them are kept"))
     return [lines[number] for number in sorted(lines)]
+
+
+def _number_of(item: _Object) -> int | None:
+    number = item.get("itemSequence")
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**31:
+        return None
+    return number
 
 
 def _notes(response: _Object) -> dict[int, str]:
@@ -278,6 +331,22 @@ def _notes(response: _Object) -> dict[int, str]:
         for note in map(as_object, as_list(response.get("processNote"))[:MAX_REASONS])
         if isinstance(number := note.get("number"), int) and (text := said(note.get("text")))
     }
+
+
+def _notes_of_no_line(response: _Object) -> tuple[str, ...]:
+    """What the insurer says of the claim as a whole."""
+    of_lines = {
+        number
+        for item in map(as_object, as_list(response.get("item")))
+        for number in as_list(item.get("noteNumber"))
+        if isinstance(number, int)
+    }
+    return tuple(
+        text
+        for note in map(as_object, as_list(response.get("processNote"))[:MAX_REASONS])
+        if not (isinstance(number := note.get("number"), int) and number in of_lines)
+        and (text := said(note.get("text")))
+    )
 
 
 def _sum(stated: list[Money | None], kind: str, issues: list[Issue]) -> Money | None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from payer_gateway.domain.answer import Issue
+from payer_gateway.domain.claim import Use
 from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, said
 from payer_gateway.mapping.speech import AnswerEnvelope, ErrorWords, Speech
 
@@ -16,6 +17,9 @@ MAX_DEPTH = 3
 MAX_RESOURCES = 2000
 MAX_NAMED = 20
 TRACE = "itemTraceNumber"
+_ECHOED = ("Patient", "Organization", "Practitioner")
+_USES = frozenset({"claim", "preauthorization", "predetermination"})
+_OTHER_USES = {use: _USES - {use.value} for use in Use}
 
 
 def resources_in(document: object) -> list[_Object]:
@@ -31,13 +35,47 @@ def _inside(resource: _Object, depth: int) -> Iterator[_Object]:
     kind = resource.get("resourceType")
     holders = {"Bundle": "entry", "Parameters": "parameter"}.get(str(kind))
     for holder in map(as_object, as_list(resource.get(holders or ""))[:MAX_RESOURCES]):
-        inner = as_object(holder.get("resource"))
-        if inner:
-            yield from _inside(inner, depth - 1)
+        # A batch is answered entry by entry: what went wrong with one stands in its response.
+        for inner in (holder.get("resource"), as_object(holder.get("response")).get("outcome")):
+            if as_object(inner):
+                yield from _inside(as_object(inner), depth - 1)
 
 
 def answers_in(document: object, speech: Speech) -> list[_Object]:
     return [r for r in resources_in(document) if r.get("resourceType") == speech.answered_by]
+
+
+def answer_to(
+    document: object, speech: Speech, use: Use, identifier: str | None
+) -> tuple[_Object | None, Issue | None]:
+    """The insurer's answer to one claim of ours (``system|value``), and why it is none: it names
+    another claim, it is one to another kind of request, or there are several that differ."""
+    every = answers_in(document, speech)
+    if not every:
+        return None, None
+    ours = [answer for answer in every if is_about(answer, use, identifier)]
+    if not ours:
+        if said(every[0].get("use")) in _OTHER_USES[use]:
+            words = f"it answers a {said(every[0]['use'])}, and this is a {use}"
+            return every[0], Issue("other-use", "ClaimResponse.use", words)
+        words = "the answer names another claim"
+        return every[0], Issue("other-claim", "ClaimResponse.request", words)
+    if identifier is not None:
+        ours = [answer for answer in ours if names_ours(answer, identifier)] or ours
+    if any(other != ours[0] for other in ours[1:]):
+        words = f"{len(ours)} answers that differ, and which of them counts is not said"
+        return ours[0], Issue("several-answers", "ClaimResponse", words)
+    return ours[0], None
+
+
+def is_about(answer: _Object, use: Use, identifier: str | None) -> bool:
+    """Unless it names another claim than ours, or says that it is of another use, it is ours."""
+    if said(answer.get("use")) in _OTHER_USES[use]:
+        return False
+    if identifier is None:
+        return True
+    named = identifier_of(as_object(answer.get("request")).get("identifier"))
+    return named is None or named == identifier
 
 
 def names_ours(answer: _Object, identifier: str) -> bool | None:
@@ -123,17 +161,23 @@ def _references(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def echo_faults(document: object, sent: object) -> list[Issue]:
-    """Resources sent back under another address than they were sent under (PAS spec-33)."""
-    ours = {
-        (kind, number): url
-        for kind, number, url in _numbered(sent)
-        if kind in ("Patient", "Organization", "Practitioner")
-    }
-    return [
+    """Resources sent back under another address than they were sent under, or with other numbers
+    (PAS spec-33): another person's, perhaps."""
+    ours = [each for each in _numbered(sent) if each[0] in _ECHOED]
+    theirs = [each for each in _numbered(document) if each[0] in _ECHOED]
+    address = {(kind, number): url for kind, number, url in ours}
+    found = [
         Issue("echo-url", "Bundle.entry.fullUrl", f"{kind} came back as {url}")
-        for kind, number, url in _numbered(document)
-        if ours.get((kind, number), url) != url
-    ][:MAX_NAMED]
+        for kind, number, url in theirs
+        if address.get((kind, number), url) != url
+    ]
+    came_back = {(kind, url) for kind, number, url in theirs if (kind, number) in address}
+    sent_as = {(kind, url) for kind, _, url in ours}
+    for kind, url in dict.fromkeys((kind, url) for kind, _, url in theirs):
+        if (kind, url) in sent_as and (kind, url) not in came_back:
+            words = f"{kind} came back with none of the numbers that it was sent with"
+            found.append(Issue("echo-identifier", "Bundle.entry.resource.identifier", words))
+    return found[:MAX_NAMED]
 
 
 def _numbered(document: object) -> Iterator[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ def outcomes_in(document: object) -> list[_Object]:
 def issues_in(document: object, speech: Speech) -> Iterator[Issue]:
     for issue in outcomes_in(document):
         details = as_object(issue.get("details"))
-        words = said(details.get("text")) or said(issue.get("diagnostics"))
+        words = _words(details) or said(issue.get("diagnostics"))
         codes = codes_of(details)
         where = as_list(issue.get("expression")) or as_list(issue.get("location"))
         yield Issue(
@@ -37,9 +37,17 @@ def issues_in(document: object, speech: Speech) -> Iterator[Issue]:
     for resource in resources_in(document):
         for error in map(as_object, as_list(resource.get("error"))[:MAX_ISSUES]):
             codes = codes_of(error.get("code"))
-            text = said(as_object(error.get("code")).get("text"))
+            text = _words(error.get("code")) or said(resource.get("disposition"))
             place = error_place(error, speech.errors)
             yield Issue(codes[0] if codes else "error", place, text, _followup(error, speech))
+
+
+def _words(concept: object) -> str:
+    """A code in words, as the insurer wrote them."""
+    held = as_object(concept)
+    codings = map(as_object, as_list(held.get("coding"))[:20])
+    shown = (said(coding.get("display")) for coding in codings)
+    return said(held.get("text")) or next(filter(None, shown), "")
 
 
 def _followup(error: _Object, speech: Speech) -> str | None:

@@ -17,7 +17,7 @@ from payer_gateway.domain.consultation import Consultation, Coverage
 from payer_gateway.domain.eligibility import Decision, no_coverage
 from payer_gateway.domain.errors import InvalidInput, MappingError
 from payer_gateway.domain.exchange import Reply
-from payer_gateway.mapping import replies
+from payer_gateway.mapping import inquiry_replies, replies
 from payer_gateway.mapping.bundle import build
 from payer_gateway.mapping.bundle_structure import structure_problems
 from payer_gateway.mapping.canonical import canonical_json, parse_json
@@ -39,8 +39,8 @@ CLAIM_DEFAULTS: Mapping[str, Any] = {
 }
 _READERS = {
     "submit": replies.read_submit,
-    "inquiry": replies.read_inquiry,
-    "answer": replies.read_answer,
+    "inquiry": inquiry_replies.read_inquiry,
+    "answer": inquiry_replies.read_answer,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +12,7 @@ from payer_gateway.domain.consultation import Period
 from payer_gateway.domain.money import Money
 
 MAX_TEXT = 300
+_MONTH = re.compile(r"[0-9]{4}(-[0-9]{2})?")
 
 
 def as_object(value: object) -> Mapping[str, object]:
@@ -82,7 +85,7 @@ def money_of(value: object) -> Money:
 def period_of(value: object) -> Period | None:
     """A FHIR Period; a side that is no day or instant is left open."""
     held = as_object(value)
-    start, end = _moment(held.get("start")), _moment(held.get("end"))
+    start, end = _moment(held.get("start")), _moment(held.get("end"), is_end=True)
     return None if start is None and end is None else Period(start, end)
 
 
@@ -92,10 +95,14 @@ def instant_of(value: object) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
-def _moment(value: object) -> date | datetime | None:
+def _moment(value: object, *, is_end: bool = False) -> date | datetime | None:
+    """A month or a year alone is its first day, as an end its last (FHIR R4 Period)."""
     if not isinstance(value, str):
         return None
     try:
+        if _MONTH.fullmatch(value):
+            year, month = int(value[:4]), int(value[5:] or (12 if is_end else 1))
+            return date(year, month, monthrange(year, month)[1] if is_end else 1)
         if len(value) == 10:
             return date.fromisoformat(value)
         moment = datetime.fromisoformat(value)

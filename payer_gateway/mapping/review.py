@@ -7,7 +7,7 @@ that does not stand there is unclear, and what is unclear is never an approval.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from payer_gateway.domain.answer import Issue, Review
@@ -22,7 +22,7 @@ from payer_gateway.mapping.hostile import (
 )
 
 _Object = Mapping[str, object]
-MAX_ACTIONS = 20
+NO_CODE = "no code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class ReviewWords:
     reasons: str
     second_opinion: str
     line_period: str
+    line_number: str
     meanings: Mapping[str, Review]
 
 
@@ -51,20 +52,31 @@ class Action:
 
 
 def actions_of(adjudication: object, words: ReviewWords) -> list[Action]:
-    """The review actions of one line (or of the whole), as the insurer wrote them."""
+    """The review actions of one line (or of the whole), as the insurer wrote them: all of them, for
+    the one left out could be the refusal."""
     return [
-        _action(as_list(extension.get("extension")), words)
-        for each in map(as_object, as_list(adjudication)[:MAX_ACTIONS])
-        for extension in extensions_of(each, words.action)
-    ][:MAX_ACTIONS]
+        _action(extension, words)
+        for each in map(as_object, as_list(adjudication))
+        for extension in map(as_object, as_list(each.get("extension")))
+        if extension.get("url") == words.action
+    ]
 
 
-def _action(parts: list[object], words: ReviewWords) -> Action:
-    held = {"extension": parts}
+def item_actions(item: _Object, words: ReviewWords) -> list[Action]:
+    """Those of a line of an answer and of all its details."""
+    found = actions_of(item.get("adjudication"), words)
+    for part in ("detail", "subDetail"):
+        for inner in map(as_object, as_list(item.get(part))):
+            found += item_actions(inner, words)
+    return found
+
+
+def _action(held: _Object, words: ReviewWords) -> Action:
     codes = [
         code
-        for extension in extensions_of(held, words.code)
-        for code in codes_of(extension.get("valueCodeableConcept"))
+        for extension in map(as_object, as_list(held.get("extension")))
+        if extension.get("url") == words.code
+        for code in _codes(extension.get("valueCodeableConcept"))
     ]
     number = next((named(e.get("valueString")) for e in extensions_of(held, words.number)), None)
     flags = [e.get("valueBoolean") for e in extensions_of(held, words.second_opinion)]
@@ -79,6 +91,12 @@ def _action(parts: list[object], words: ReviewWords) -> Action:
         ),
         second_opinion=next((flag for flag in flags if isinstance(flag, bool)), None),
     )
+
+
+def _codes(concept: object) -> list[str]:
+    """Every code of a review; where none can be read stands one that nobody knows."""
+    codings = as_list(as_object(concept).get("coding")) or [{}]
+    return [code for each in codings for code in codes_of({"coding": [each]}) or [NO_CODE]]
 
 
 def _meaning(codes: Iterable[str], words: ReviewWords) -> Review:
@@ -110,6 +128,12 @@ def overall(lines: Iterable[Review]) -> Review | None:
     return Review.MODIFIED if Review.DENIED not in found else Review.PARTLY
 
 
+def number_in(item: _Object, words: ReviewWords) -> str | None:
+    """The authorization's number as a line itself has it."""
+    given = (named(e.get("valueString")) for e in extensions_of(item, words.line_number))
+    return next(filter(None, given), None)
+
+
 def period_in(item: _Object, words: ReviewWords) -> Period | None:
     for extension in extensions_of(item, words.line_period):
         return period_of(extension.get("valuePeriod"))
@@ -117,23 +141,28 @@ def period_in(item: _Object, words: ReviewWords) -> Period | None:
 
 
 def review_of(response: _Object, words: ReviewWords) -> Review | None:
-    """The whole answer's review; None where it says nothing of the kind."""
-    return overall(
-        line_review(actions)
-        for item in map(as_object, as_list(response.get("item")))
-        if (actions := actions_of(item.get("adjudication"), words))
-    )
+    """The whole answer's review; None where it says nothing of the kind. All that is said counts:
+    of lines, of lines added, of the whole."""
+    # Of the whole it may say a number alone.
+    whole = actions_of(response.get("adjudication"), words)
+    said = [[action for action in whole if action.codes]]
+    said += [
+        item_actions(item, words)
+        for name in ("item", "addItem")
+        for item in map(as_object, as_list(response.get(name)))
+    ]
+    return overall(line_review(actions) for actions in said if actions)
 
 
 def echo_issues(
-    answered: Iterable[int], sent: frozenset[int] | None, where: str = "item"
+    answered: Iterable[int], sent: Collection[int] | None, where: str = "item"
 ) -> Iterator[Issue]:
     """Lines answered that were never sent, and lines sent that were not answered (PAS spec-34 and
     spec-46). Nothing is known to be wrong while it is not known what was sent."""
     if sent is None:
         return
-    got = set(answered)
-    for line in sorted(got - sent):
+    got, ours = set(answered), set(sent)
+    for line in sorted(got - ours):
         yield Issue("line-never-sent", f"{where}[{line}]", f"line {line} was never sent")
-    for line in sorted(sent - got):
+    for line in sorted(ours - got):
         yield Issue("line-not-answered", f"{where}[{line}]", f"line {line} was not answered")

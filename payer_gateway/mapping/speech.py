@@ -258,5 +258,6 @@ def _review(r: Document, where: str) -> ReviewWords:
         reasons=r["reasons"],
         second_opinion=r["second_opinion"],
         line_period=r["line_period"],
+        line_number=r["line_number"],
         meanings=meanings,
     )

@@ -13,7 +13,7 @@ from payer_gateway.domain.errors import GatewayError
 from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.insurers import fhir_r4
-from payer_gateway.mapping import replies
+from payer_gateway.mapping import inquiry_replies, replies
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.picking import Leased
@@ -116,7 +116,11 @@ def _ask(s: Services, held: Held, profile: Profile | None) -> Done:
         nothing = NoReply(NoReplyKind.NOT_SENT, "cannot be asked")
         return Done(held, profile, nothing, Reading(OutcomeClass.NO_ANSWER), "cannot be asked")
     reply = put_question(s, held.leased, profile, template)
-    read = replies.read_inquiry if held.source is State.IN_DOUBT else replies.read_answer
+    read = (
+        inquiry_replies.read_inquiry
+        if held.source is State.IN_DOUBT
+        else inquiry_replies.read_answer
+    )
     return Done(held, profile, reply, _read(read, profile, held, reply))
 
 

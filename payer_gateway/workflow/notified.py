@@ -17,7 +17,7 @@ from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError, NotAllowed, NotFound
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import LEASED, OutcomeClass, State
-from payer_gateway.mapping import replies
+from payer_gateway.mapping import inquiry_replies
 from payer_gateway.mapping.canonical import parse_json
 from payer_gateway.mapping.facts_people import Names
 from payer_gateway.mapping.notices import Notice, read_notices
@@ -152,7 +152,7 @@ def _apply(s: Services, work: Work, row: Row[Any], notice: Notice, body_id: str,
     profile = profile_of(s, row)
     if profile is None or not notice.is_active:
         return "noted"
-    reading = replies.read_notified(profile, Use(row.use), notice.answer)
+    reading = inquiry_replies.read_notified(profile, Use(row.use), notice.answer)
     state = State(row.state)
     if state is State.ACCEPTED:
         if reading.adjudication is None:

@@ -22,7 +22,7 @@ from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply, Request
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.insurers import fhir_r4
-from payer_gateway.mapping import replies
+from payer_gateway.mapping import inquiry_replies, replies
 from payer_gateway.mapping.answers import answers_in
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.grammar import UNSUPPORTED
@@ -227,7 +227,7 @@ def _unknown_is_not_found(probe: Probe, cases: list[tuple[str, bytes]]) -> Itera
         yield Finding(check, "fail", f"no question can be rendered: {exc}")
         return
     reply = probe.ask(template, number, body)
-    outcome = _read(probe, replies.read_inquiry, reply, number)
+    outcome = _read(probe, inquiry_replies.read_inquiry, reply, number)
     if outcome is OutcomeClass.NOT_FOUND:
         found_none = "total 0" if probe.asks_by_search else "no answer to it"
         yield Finding(check, "pass", f"answered: not found ({found_none})")
@@ -287,8 +287,8 @@ def _send(probe: Probe, title: str, document: bytes, number: str) -> tuple[Findi
 def _can_be_asked(probe: Probe, number: str, body: bytes) -> Iterator[Finding]:
     delivery = probe.profile.delivery
     for check, template, read in (
-        (f"inquiry finds the {probe.noun}", delivery.inquire, replies.read_inquiry),
-        (_FETCHED[probe.use], delivery.answer, replies.read_answer),
+        (f"inquiry finds the {probe.noun}", delivery.inquire, inquiry_replies.read_inquiry),
+        (_FETCHED[probe.use], delivery.answer, inquiry_replies.read_answer),
     ):
         if template is None:
             continue

@@ -14,7 +14,8 @@ from payer_gateway.domain.answer import Reading
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.exchange import Reply
 from payer_gateway.domain.submission import OutcomeClass
-from payer_gateway.mapping.replies import read_answer, read_inquiry, read_submit
+from payer_gateway.mapping.inquiry_replies import read_answer, read_inquiry
+from payer_gateway.mapping.replies import read_submit
 
 PROFILE = shipped("northwind-ppo")
 OURS = "https://payer-gateway.example/claim|CLM-1"
