@@ -52,6 +52,7 @@ class Case:
     consultation: Consultation
     claims: Mapping[Use, Claim]  # of the uses that have a stored Bundle; of all where none has
     bundles: Mapping[Use, bytes]  # canonical
+    previous: Mapping[Use, bytes]  # the Bundle that was sent before, where this one changes it
     decision: Decision
     agreed_fee: str | None
 
@@ -104,7 +105,8 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
         if missing_only and case.bundles:
             continue
         for use, claim in case.claims.items():
-            built = build(profile, case.consultation, case.coverage, claim, case.decision)
+            before = case.previous.get(use)
+            built = build(profile, case.consultation, case.coverage, claim, case.decision, before)
             _refuse_unreadable(built.bundle, f"{path.parent.name}: {use}")
             written.append(_write(_bundle_file(path.parent, use), built.bundle))
     if missing_only:
@@ -154,6 +156,11 @@ def _case(folder: Path) -> Case:
             for use in kept or Use
         },
         bundles={use: canonical_json(_json(_bundle_file(folder, use))) for use in kept},
+        previous={
+            use: canonical_json(_json(path))
+            for use in Use
+            if (path := folder / f"previous.{use.value}.json").exists()
+        },
         decision=dataclasses.replace(no_coverage(), service_type=service_type),
         agreed_fee=fee,
     )

@@ -9,13 +9,14 @@ PAS, operation Claim/$inquire, profiles inquiry-request-bundle and claim-inquiry
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from payer_gateway.domain.consultation import Identifier
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.mapping.canonical import canonical_json, parse_json
+from payer_gateway.mapping.references import references_in
 
 _Resource = dict[str, Any]
 
@@ -85,19 +86,8 @@ def _reached(claim: _Resource, entries: Mapping[str, _Resource]) -> list[str]:
     reached: set[str] = set()
     todo: list[_Resource] = [claim]
     while todo:
-        for url in _references(todo.pop()):
+        for url in references_in(todo.pop()):
             if url in entries and url not in reached:
                 reached.add(url)
                 todo.append(entries[url])
     return [url for url in entries if url in reached]
-
-
-def _references(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("reference"), str):
-            yield value["reference"]
-        for inner in value.values():
-            yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)

@@ -125,7 +125,8 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
     for use, claim in case.claims.items():
         written_in = profile.speeches[use].standard
         try:
-            bundle = render(profile, case.consultation, case.coverage, claim, case.decision)
+            before = case.previous.get(use)
+            bundle = render(profile, case.consultation, case.coverage, claim, case.decision, before)
             body = canonical_json(bundle)
         except MappingError as error:
             yield f"{where}: {use}: {error}"

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from payer_gateway.mapping.references import references_in
+
 _Resource = dict[str, Any]
 _Entry = dict[str, Any]
 
@@ -242,19 +244,8 @@ def _missing(
     """What the entries lead to and is not among them yet, from the earlier request."""
     todo = [entry["resource"] for entry in entries]
     while todo:
-        for url in _references(todo.pop()):
+        for url in references_in(todo.pop()):
             if url not in known and url in earlier:
                 known.add(url)
                 yield url
                 todo.append(earlier[url])
-
-
-def _references(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("reference"), str):
-            yield value["reference"]
-        for inner in value.values():
-            yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
