@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 import polars as pl
 
+from payer_gateway.domain.cost import Cost
 from payer_gateway.domain.eligibility import Decision
+from payer_gateway.domain.money import Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.roster import Membership
 from payer_gateway.mapping.roster_blocks import LineFault
@@ -57,12 +60,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("aaa", pl.String, "X12 271 AAA03 of the first reason that has one"),
     Column("valid_until", pl.Date, "last day that the answer holds for"),
 )
+# Where the estimate stands, without member_id.
+_COST = [column.name for column in COLUMNS].index("allowed") - 1
+_AFTER = _COST + 3
 FAULT_COLUMNS = ("line", "column", "value", "cure")
 
 
 def cells_of(member: Membership, plan: Plan, benefit: str, decision: Decision) -> tuple[Cell, ...]:
     """The cells of an answer, without the member's own number."""
-    cost, left = decision.cost, decision.remaining_amount
+    cost = decision.cost
     return (
         member.insurer,
         plan.name,
@@ -71,13 +77,11 @@ def cells_of(member: Membership, plan: Plan, benefit: str, decision: Decision) -
         decision.verdict.value,
         " ".join(reason.code.value for reason in decision.reasons),
         decision.auth_required,
-        None if cost is None else str(cost.allowed.amount),
-        None if cost is None else str(cost.member.amount),
-        None if cost is None else str(cost.plan.amount),
+        *map(_amount, (None,) * 3 if cost is None else _shares(cost)),
         plan.currency,
         decision.remaining.get(2),
         decision.remaining.get(3),
-        None if left is None else str(left.amount),
+        _amount(decision.remaining_amount),
         decision.eligible_from,
         decision.bill_first,
         " ".join(decision.notes),
@@ -86,6 +90,19 @@ def cells_of(member: Membership, plan: Plan, benefit: str, decision: Decision) -
         *(decision.number(name) for name in ("carc", "eb01", "aaa")),
         decision.valid_until,
     )
+
+
+def with_cost(cells: tuple[Cell, ...], cost: Cost) -> tuple[Cell, ...]:
+    """The cells of an answer that differs in its estimate alone."""
+    return (*cells[:_COST], *map(_amount, _shares(cost)), *cells[_AFTER:])
+
+
+def _shares(cost: Cost) -> tuple[Money, Money, Money]:
+    return cost.allowed, cost.member, cost.plan
+
+
+def _amount(money: Money | None) -> str | None:
+    return None if money is None else str(money.amount)
 
 
 def write(path: Path, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
@@ -132,8 +149,14 @@ def _exploded(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lines(answers: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
-    for answer in answers:
-        yield ",".join(map(_cell, answer))
+    for each in answers:
+        yield ",".join(map(_text, (each[:_COST], each[_COST:_AFTER], each[_AFTER:])))
+
+
+# Many answers differ in their estimate alone.
+@lru_cache(maxsize=65536)
+def _text(cells: tuple[Cell, ...]) -> str:
+    return ",".join(map(_cell, cells))
 
 
 def _cell(value: Cell) -> str:

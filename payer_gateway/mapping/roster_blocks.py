@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,6 @@ _ROWS = 131_072  # of a Parquet file at a time
 _MARKS = b',"\r\n'
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(_MARKS))  # ASCII that can be seen, and the space
 _NO_MARKS = bytes(set(range(256)) - set(_MARKS))
-_SPACES_AROUND = (b" ,", b", ", b" \n", b"\n ", b" \r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,16 @@ def is_parquet(path: Path) -> bool:
 
 def blocks_of(path: Path, size: int = BLOCK) -> Iterator[Block]:
     """Raises InvalidInput when the first line (the columns) is wrong, or it is no such file."""
-    return _parquet_blocks(path) if is_parquet(path) else _csv_blocks(path, size)
+    return _ahead(_parquet_blocks(path) if is_parquet(path) else _csv_blocks(path, size))
+
+
+def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The next block is read while the one before it is looked at."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = reader.submit(next, blocks, None)
+            yield block
 
 
 # -- CSV ------------------------------------------------------------------------------------------
@@ -126,7 +135,9 @@ def _is_grid(marks: bytes, rows: int, width: int) -> bool:
 
 
 def _has_spaces_around(data: bytes) -> bool:
-    return data[:1] == b" " or any(each in data for each in _SPACES_AROUND)
+    parts = data.split(b" ")
+    is_before = any(part[-1:] in (b",", b"\n") for part in parts[:-1])
+    return not parts[0] or is_before or any(part[:1] in (b",", b"\r", b"\n") for part in parts[1:])
 
 
 def _grid(data: bytes, names: list[str]) -> pl.DataFrame | None:

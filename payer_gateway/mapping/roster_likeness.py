@@ -16,6 +16,7 @@ from payer_gateway.domain.likeness import Bounds
 from payer_gateway.mapping.roster_blocks import Block
 from payer_gateway.mapping.roster_file import RELATIONSHIPS, SEXES
 from payer_gateway.mapping.roster_values import LONGEST
+from payer_gateway.mapping.roster_words import Look, Words, numbered
 
 # The last one apart: what only the estimate depends on.
 KEYS = (
@@ -39,6 +40,7 @@ _UNPRINTABLE = r"[\p{C}\p{Zl}\p{Zp}]|[\p{Zs}&&[^ ]]"
 # An instant's day in any zone lies so near to the day that is written.
 _ZONES_APART = timedelta(days=2)
 _FIRST_DAY = date(1, 1, 1)
+_TEXT = pl.col("text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,191 +54,254 @@ class Terms:
     opinions: Callable[[str], str]  # opinions used, less those of conditions not asked about
 
 
-def sorted_out(block: Block, terms: Terms) -> tuple[pl.DataFrame, pl.Series]:
-    """``KEYS`` of every row, alike where rows are, and whether each row may be wrong."""
-    frame = block.frame
-    frame = frame.with_columns(
-        *_bounds(frame.select("plan"), terms),
-        _births(frame.select("plan", "relationship", "disabled"), terms),
-    )
-    frame = frame.with_columns(*_days(frame), _opinions(frame["opinions_used"], terms))
-    frame = frame.with_columns(_ages(frame, terms))
-    keys = frame.select(*_keys())
-    is_plain = pl.all_horizontal(_is_plain(block.has_odd_text)).fill_null(False)
-    return keys, frame.select(may_be_wrong=~is_plain)["may_be_wrong"]
+class Sorter:
+    """Sorts the blocks of one run. What a text means is found out once for all of them."""
 
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._readings: dict[str, int] = {}
+        day, instant = _seen(day=_day(_TEXT)), _seen(day=_day_written(), apart=_apart())
+        plain = _seen()
+        looks: dict[str, Look] = {
+            **dict.fromkeys(("insurer", "status", "order", "other_payer", "other_order"), plain),
+            **dict.fromkeys(("other_subscriber_birthday", "accumulator_year"), plain),
+            **dict.fromkeys(("birth_date", "paid_through", "grace_ends", "change_recorded"), day),
+            **dict.fromkeys(("cover_start", "cover_end"), instant),
+            **dict.fromkeys(_AMOUNTS, _seen(**_amount())),
+            "relationship": _seen(is_right=_TEXT.is_in(RELATIONSHIPS)),
+            "sex": _seen(is_right=_TEXT.is_in(SEXES)),
+            "disabled": _seen(is_right=_TEXT.is_in(["true", "false"])),
+            "residence": _seen(is_right=_TEXT.str.contains(_PLACE)),
+            "subscriber_birthday": _seen(is_right=_TEXT.str.contains(_BIRTHDAY)),
+            "plan": self._bounds,
+            "opinions_used": self._opinions,
+        }
+        self._by_name = {name: Words(look) for name, look in looks.items()}
 
-def _bounds(plan: pl.DataFrame, terms: Terms) -> list[pl.Series]:
-    """Of every row those of its plan."""
-    names = plan["plan"].unique()
-    found = [None if name is None else terms.bounds(name) for name in names]
-    known = [(None, None) if each is None else each for each in found]
+    def sorted_out(self, block: Block) -> tuple[pl.DataFrame, pl.Series]:
+        """``KEYS`` of every row as whole numbers, alike where rows are, and whether each row may be
+        wrong."""
+        rows = numbered(block.frame, self._by_name)
+        rows = rows.with_columns(*self._days())
+        rows = self._with_ages(rows)
+        may_be_wrong = ~pl.all_horizontal(self._is_plain(block.has_odd_text)).fill_null(False)
+        found = rows.select(*self._keys(), may_be_wrong.alias("may_be_wrong"))
+        return found.select(KEYS), found["may_be_wrong"]
 
-    def column(name: str, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
-        values = [None if bounds is None else getattr(bounds, name) for bounds, _ in known]
-        return pl.Series(name, values, dtype=kind)
+    # -- once for each text ------------------------------------------------------------------------
 
-    table = pl.DataFrame(
-        [
-            names,
+    def _bounds(self, texts: pl.DataFrame) -> pl.DataFrame:
+        found = [self._terms.bounds(name) for name in texts["text"]]
+        known = [(None, None) if each is None else each for each in found]
+
+        def column(name: str, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
+            values = [None if bounds is None else getattr(bounds, name) for bounds, _ in known]
+            return pl.Series(name, values, dtype=kind)
+
+        return texts.with_columns(
             *(column(name, pl.Date) for name in ("starts_by", "ends_from", "ended_by")),
             column("paid_from", pl.Date),
             *(column(name, pl.Decimal(38, 4)) for name in ("met_none", "met_full")),
             column("reads_amount_used", pl.Boolean),
             pl.Series("digits", [digits for _, digits in known], dtype=pl.Int8),
+        )
+
+    def _opinions(self, texts: pl.DataFrame) -> pl.DataFrame:
+        known = self._readings
+        read = [known.setdefault(self._terms.opinions(t), len(known)) for t in texts["text"]]
+        return texts.with_columns(pl.Series("reading", read, dtype=pl.UInt32))
+
+    # -- of every row ------------------------------------------------------------------------------
+
+    def _of(self, name: str, fact: str) -> pl.Expr:
+        return self._by_name[name].of(name, fact)
+
+    def _days(self) -> list[pl.Expr]:
+        names = ("birth_date", "paid_through", "grace_ends", "cover_start", "cover_end")
+        return [
+            *(self._of(name, "day").cast(pl.Date).alias(f"{name}_day") for name in names),
+            *(
+                self._of(name, "apart").cast(pl.Duration).alias(f"{name}_apart")
+                for name in ("cover_start", "cover_end")
+            ),
         ]
-    )
-    return _beside(plan, table).get_columns()[1:]
+
+    def _with_ages(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """With ``age``: null where no age matters, else the number of the first birthday that is
+        judged alike (even) or of the text, where that is no day or of no known plan (odd)."""
+        said = ("plan", "relationship", "disabled")
+        # Digits of one number, so that few of them are told apart by a look-up.
+        by_r, by_d = (pl.col(name).fill_null(pl.lit(-1)) + 1 for name in said[1:])
+        sizes = [self._by_name[name].facts.height + 1 for name in said[1:]]
+        who = (pl.col("plan").cast(pl.Int64) * sizes[0] + by_r) * sizes[1] + by_d
+        people = rows.select(who.alias("who"), *said, "birth_date", "birth_date_day")
+        kinds = people.select("who", *said).unique("who").filter(pl.col("plan").is_not_null())
+        names = [self._texts(p, r, d) for p, r, d in kinds.select(said).rows()]
+        born = pl.Series([self._terms.born_from(p, r, d) for p, r, d in names], dtype=pl.Date)
+        people = people.with_columns(_looked_up("who", kinds["who"], born).alias("born_from"))
+        day, since = pl.col("birth_date_day"), pl.col("born_from")
+        is_young = (day >= since).fill_null(False)
+        is_judged = ~is_young & since.is_not_null() & day.is_not_null()
+        judged = people.filter(is_judged).select("who", "birth_date_day").unique()
+        named = dict(zip(kinds["who"], names, strict=True))
+        like = [
+            self._terms.born_like(plan, relationship, disabled, on)
+            for by, on in judged.rows()
+            for plan, relationship, disabled in [named[by]]
+        ]
+        table = judged.with_columns(pl.Series("like", like, dtype=pl.Date))
+        people = people.join(table, ["who", "birth_date_day"], "left", maintain_order="left")
+        age = (
+            pl.when(is_young)
+            .then(None)
+            .when(is_judged)
+            .then((pl.col("like").to_physical().cast(pl.Int64)) * 2)
+            .otherwise(pl.col("birth_date").cast(pl.Int64) * 2 + 1)
+        )
+        return rows.with_columns(people.select(age.alias("age"))["age"])
+
+    def _texts(
+        self, plan: int, relationship: int | None, disabled: int | None
+    ) -> tuple[str, str | None, str | None]:
+        def text(name: str, number: int | None) -> str | None:
+            return None if number is None else self._by_name[name].facts["text"][number]
+
+        return (
+            self._by_name["plan"].facts["text"][plan],
+            text("relationship", relationship),
+            text("disabled", disabled),
+        )
+
+    def _keys(self) -> list[pl.Expr]:
+        def unless(settled: pl.Expr, name: str) -> pl.Expr:
+            return pl.when(~settled.fill_null(False)).then(name).alias(name)
+
+        start, end, ago = pl.col("cover_start_day"), pl.col("cover_end_day"), "cover_end_apart"
+        is_paid = pl.col("paid_through_day") >= self._of("plan", "paid_from")
+        is_young = pl.col("age").is_null()
+        others = ("other_payer", "other_order", "other_subscriber_birthday")
+        has_no_other = pl.all_horizontal(pl.col(name).is_null() for name in others)
+        met, amount = pl.col("deductible_met"), self._of("deductible_met", "amount")
+        none, full = self._of("plan", "met_none"), self._of("plan", "met_full")
+        reads_amount_used = self._of("plan", "reads_amount_used")
+        # 0 none of the deductible, 1 all of it, 2 some; else the number of the text, and 3.
+        met_class = (
+            pl.when(met.is_null() | reads_amount_used | amount.is_null())
+            .then(met + 3)
+            .when(amount <= none)
+            .then(0)
+            .when(amount >= full)
+            .then(1)
+            .when(none.is_not_null() & full.is_not_null())
+            .then(2)
+            .otherwise(met + 3)
+        )
+        goes_on = (end - pl.col(ago) >= self._of("plan", "ends_from")).fill_null(False)
+        over = (end + pl.col(ago) <= self._of("plan", "ended_by")).fill_null(False)
+        return [
+            *(pl.col(name) for name in ("insurer", "plan", "status", "order")),
+            unless(is_young & has_no_other, "relationship"),
+            unless(is_young & has_no_other, "disabled"),
+            pl.col("age").alias("birth_date"),
+            unless(
+                start + pl.col("cover_start_apart") <= self._of("plan", "starts_by"), "cover_start"
+            ),
+            # 0 it is over; else the number of the text, and 1.
+            pl.when(goes_on)
+            .then(None)
+            .when(over)
+            .then(0)
+            .otherwise(pl.col("cover_end") + 1)
+            .alias("cover_end"),
+            unless(is_paid, "paid_through"),
+            unless(is_paid, "grace_ends"),
+            unless(has_no_other, "subscriber_birthday"),
+            *(pl.col(name) for name in others),
+            pl.col("accumulator_year"),
+            unless(~reads_amount_used, "amount_used"),
+            self._of("opinions_used", "reading").cast(pl.UInt32).alias("opinions_used"),
+            met_class.alias("deductible_met"),
+            pl.when(met_class == 2).then(met).alias("deductible_part"),
+        ]
+
+    def _is_plain(self, has_odd_text: bool) -> list[pl.Expr]:
+        """Each true where that much of a row is certainly right; what is not is looked at by
+        ``roster_file``, which may well find nothing wrong."""
+
+        def empty_or(name: str, right: pl.Expr) -> pl.Expr:
+            return pl.col(name).is_null() | right
+
+        def text(name: str) -> pl.Expr:
+            is_short = pl.col(name).str.len_bytes() <= LONGEST
+            if not has_odd_text:
+                return is_short
+            return is_short & ~pl.col(name).str.contains(_UNPRINTABLE)
+
+        def amount(name: str) -> pl.Expr:
+            in_hundredths = self._of(name, "is_in_hundredths") & (self._of("plan", "digits") >= 2)
+            return in_hundredths | self._of(name, "is_whole")
+
+        col = pl.col
+        start, end = col("cover_start_day"), col("cover_end_day")
+        is_self = col("relationship").is_null() | (self._of("relationship", "text") == "self")
+        no_usage = pl.all_horizontal(col(name).is_null() for name in _USAGE)
+        told = ("relationship", "sex", "disabled", "residence", "subscriber_birthday")
+        return [
+            text("member_id"),
+            *(empty_or(name, text(name)) for name in _UNREAD_TEXT),
+            *(empty_or(name, self._of(name, "is_right").cast(pl.Boolean)) for name in told),
+            *(empty_or(name, amount(name).cast(pl.Boolean)) for name in _AMOUNTS),
+            col("birth_date_day").is_not_null(),
+            start.is_not_null(),
+            empty_or("cover_end", (end >= start) & (end >= col("birth_date_day"))),
+            empty_or("paid_through", col("paid_through_day").is_not_null()),
+            empty_or("grace_ends", col("grace_ends_day") >= col("paid_through_day")),
+            empty_or("change_recorded", self._of("change_recorded", "day").is_not_null()),
+            col("employer_id").is_null() == col("employee_id").is_null(),
+            ~is_self | empty_or("subscriber_id", col("subscriber_id") == col("member_id")),
+            no_usage | col("accumulator_year").is_not_null(),
+        ]
 
 
-def _births(people: pl.DataFrame, terms: Terms) -> pl.Series:
-    kinds = people.unique()
-    found = [None if p is None else terms.born_from(p, r, d) for p, r, d in kinds.rows()]
-    table = kinds.with_columns(pl.Series("born_from", found, dtype=pl.Date))
-    return _beside(people, table)["born_from"]
+def _looked_up(name: str, numbers: pl.Series, values: pl.Series) -> pl.Expr:
+    if numbers.is_empty():
+        return pl.lit(None, dtype=values.dtype)
+    return pl.col(name).replace_strict(numbers, values, default=None, return_dtype=values.dtype)
 
 
-def _ages(frame: pl.DataFrame, terms: Terms) -> pl.Series:
-    """Of every row: null where no age matters, else the first birthday that is judged alike; what
-    is no day, as it is written."""
-    by = ["plan", "relationship", "disabled", "birth_date_day"]
-    is_young = (pl.col("birth_date_day") >= pl.col("born_from")).fill_null(False)
-    is_judged = pl.col("born_from").is_not_null() & pl.col("birth_date_day").is_not_null()
-    judged = frame.select(is_judged & ~is_young).to_series()
-    text = frame.select(pl.when(~is_young).then("birth_date").alias("age")).to_series()
-    if not judged.any():
-        return text
-    kinds = frame.filter(judged).select(by).unique()
-    first = [str(terms.born_like(*each)) for each in kinds.rows()]
-    table = kinds.with_columns(pl.Series("like", first, dtype=pl.String))
-    return _beside(frame.select(by), table).select(
-        pl.when(judged).then("like").otherwise(text).alias("age")
-    )["age"]
+# -- what a text means ---------------------------------------------------------------------------
 
 
-def _beside(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(table, on=rows.columns, how="left", nulls_equal=True, maintain_order="left")
+def _seen(**facts: pl.Expr) -> Look:
+    def look(texts: pl.DataFrame) -> pl.DataFrame:
+        return texts.with_columns(**facts)
+
+    return look
 
 
-def _opinions(used: pl.Series, terms: Terms) -> pl.Expr:
-    if used.null_count() == used.len():
-        return pl.lit(None, pl.String).alias("opinions_read")
-    texts = used.drop_nulls().unique()
-    read = [terms.opinions(text) for text in texts]
-    return (
-        pl.col("opinions_used")
-        .replace_strict(texts, read, return_dtype=pl.String)
-        .alias("opinions_read")
-    )
+def _day(text: pl.Expr) -> pl.Expr:
+    """The day; null where it is not written as one."""
+    parsed = text.str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(text.str.contains(_DAY) & (parsed >= _FIRST_DAY)).then(parsed)
 
 
-def _days(frame: pl.DataFrame) -> list[pl.Expr]:
-    """Days as days; null where a cell is empty, or not written as a day. Of an instant the day that
-    is written, and with it how far the plan's may lie apart."""
-
-    def day(text: pl.Expr) -> pl.Expr:
-        parsed = text.str.to_date("%Y-%m-%d", strict=False)
-        return pl.when(text.str.contains(_DAY) & (parsed >= _FIRST_DAY)).then(parsed)
-
-    plain = ("birth_date", "paid_through", "grace_ends", "change_recorded")
-    found = [day(pl.col(name)).alias(f"{name}_day") for name in plain]
-    for name in ("cover_start", "cover_end"):
-        text = pl.col(name)
-        longest = frame[name].str.len_bytes().max()
-        if isinstance(longest, int) and longest > 10:
-            is_instant = text.str.contains(_INSTANT)
-            written = pl.when(is_instant).then(text.str.slice(0, 10)).otherwise(text)
-            apart = pl.when(is_instant).then(_ZONES_APART).otherwise(timedelta(0))
-        else:
-            written, apart = text, pl.lit(timedelta(0))
-        found += [day(written).alias(f"{name}_day"), apart.alias(f"{name}_apart")]
-    return found
+def _day_written() -> pl.Expr:
+    """Of an instant the day that is written; how far the plan's may lie apart: ``_apart``."""
+    is_instant = _TEXT.str.contains(_INSTANT)
+    return _day(pl.when(is_instant).then(_TEXT.str.slice(0, 10)).otherwise(_TEXT))
 
 
-def _keys() -> list[pl.Expr]:
-    def unless(settled: pl.Expr, name: str) -> pl.Expr:
-        return pl.when(settled.fill_null(False)).then(None).otherwise(pl.col(name)).alias(name)
-
-    start, end, ago = pl.col("cover_start_day"), pl.col("cover_end_day"), pl.col("cover_end_apart")
-    is_paid = pl.col("paid_through_day") >= pl.col("paid_from")
-    is_young = pl.col("age").is_null()
-    others = ("other_payer", "other_order", "other_subscriber_birthday")
-    has_no_other = pl.all_horizontal(pl.col(name).is_null() for name in others)
-    met = pl.col("deductible_met")
-    amount = pl.when(met.str.contains(_WHOLE) | met.str.contains(_IN_HUNDREDTHS)).then(
-        met.cast(pl.Decimal(38, 4), strict=False)
-    )
-    met_class = (
-        pl.when(met.is_null() | pl.col("reads_amount_used") | amount.is_null())
-        .then(met)
-        .when(amount <= pl.col("met_none"))
-        .then(pl.lit("none"))
-        .when(amount >= pl.col("met_full"))
-        .then(pl.lit("all"))
-        .when(pl.col("met_none").is_not_null() & pl.col("met_full").is_not_null())
-        .then(pl.lit("part"))
-        .otherwise(met)
-    )
-    over = end + ago <= pl.col("ended_by")
-    return [
-        *(pl.col(name) for name in ("insurer", "plan", "status", "order")),
-        unless(is_young & has_no_other, "relationship"),
-        unless(is_young & has_no_other, "disabled"),
-        pl.col("age").alias("birth_date"),
-        unless(start + pl.col("cover_start_apart") <= pl.col("starts_by"), "cover_start"),
-        pl.when((end - ago >= pl.col("ends_from")).fill_null(False))
-        .then(None)
-        .when(over.fill_null(False))
-        .then(pl.lit("over"))
-        .otherwise(pl.col("cover_end"))
-        .alias("cover_end"),
-        unless(is_paid, "paid_through"),
-        unless(is_paid, "grace_ends"),
-        unless(has_no_other, "subscriber_birthday"),
-        *(pl.col(name) for name in others),
-        pl.col("accumulator_year"),
-        unless(~pl.col("reads_amount_used"), "amount_used"),
-        pl.col("opinions_read").alias("opinions_used"),
-        met_class.alias("deductible_met"),
-        pl.when(met_class == "part").then(met).alias("deductible_part"),
-    ]
+def _apart() -> pl.Expr:
+    is_instant = _TEXT.str.contains(_INSTANT)
+    return pl.when(is_instant).then(_ZONES_APART).otherwise(timedelta(0))
 
 
-def _is_plain(has_odd_text: bool) -> list[pl.Expr]:
-    """Each true where that much of a row is certainly right; what is not is looked at by
-    ``roster_file``, which may well find nothing wrong."""
-
-    def empty_or(name: str, right: pl.Expr) -> pl.Expr:
-        return pl.col(name).is_null() | right
-
-    def text(name: str) -> pl.Expr:
-        is_short = pl.col(name).str.len_bytes() <= LONGEST
-        return is_short & ~pl.col(name).str.contains(_UNPRINTABLE) if has_odd_text else is_short
-
-    def amount(name: str) -> pl.Expr:
-        in_hundredths = pl.col(name).str.contains(_IN_HUNDREDTHS) & (pl.col("digits") >= 2)
-        return in_hundredths | pl.col(name).str.contains(_WHOLE)
-
-    col = pl.col
-    start, end = col("cover_start_day"), col("cover_end_day")
-    is_self = col("relationship").is_null() | (col("relationship") == "self")
-    no_usage = pl.all_horizontal(col(name).is_null() for name in _USAGE)
-    return [
-        text("member_id"),
-        *(empty_or(name, text(name)) for name in _UNREAD_TEXT),
-        empty_or("relationship", col("relationship").is_in(RELATIONSHIPS)),
-        empty_or("sex", col("sex").is_in(SEXES)),
-        empty_or("disabled", col("disabled").is_in(["true", "false"])),
-        empty_or("residence", col("residence").str.contains(_PLACE)),
-        empty_or("subscriber_birthday", col("subscriber_birthday").str.contains(_BIRTHDAY)),
-        *(empty_or(name, amount(name)) for name in _AMOUNTS),
-        col("birth_date_day").is_not_null(),
-        start.is_not_null(),
-        empty_or("cover_end", (end >= start) & (end >= col("birth_date_day"))),
-        empty_or("paid_through", col("paid_through_day").is_not_null()),
-        empty_or("grace_ends", col("grace_ends_day") >= col("paid_through_day")),
-        empty_or("change_recorded", col("change_recorded_day").is_not_null()),
-        col("employer_id").is_null() == col("employee_id").is_null(),
-        ~is_self | empty_or("subscriber_id", col("subscriber_id") == col("member_id")),
-        no_usage | col("accumulator_year").is_not_null(),
-    ]
+def _amount() -> dict[str, pl.Expr]:
+    is_whole, in_hundredths = _TEXT.str.contains(_WHOLE), _TEXT.str.contains(_IN_HUNDREDTHS)
+    return {
+        "is_whole": is_whole,
+        "is_in_hundredths": in_hundredths,
+        "amount": pl.when(is_whole | in_hundredths).then(
+            _TEXT.cast(pl.Decimal(38, 4), strict=False)
+        ),
+    }

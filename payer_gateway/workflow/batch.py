@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from payer_gateway.codes import ICD_10_CM, ICD_10_PCS
 from payer_gateway.domain.consultation import Coding
-from payer_gateway.domain.eligibility import CodeSets, Decision
-from payer_gateway.domain.eligibility_case import case_of
+from payer_gateway.domain.eligibility import CodeSets
+from payer_gateway.domain.eligibility_case import Case, case_of
 from payer_gateway.domain.eligibility_cost import costing_of
 from payer_gateway.domain.errors import Fault, MappingError
 from payer_gateway.domain.likeness import Asked, Bounds, born_from, born_like, bounds_of
@@ -28,12 +29,13 @@ from payer_gateway.domain.principal import Act, Principal, Role
 from payer_gateway.domain.roster import Line
 from payer_gateway.domain.standard_question import Ask, Example, known_from, question_for, scopes_of
 from payer_gateway.mapping import roster_values
-from payer_gateway.mapping.batch_answers import Cell, cells_of
+from payer_gateway.mapping.batch_answers import Cell, cells_of, with_cost
 from payer_gateway.mapping.plans import PlanShelf
 from payer_gateway.mapping.profile import Shelf
 from payer_gateway.mapping.roster_blocks import BLOCK, Block, LineFault, blocks_of
 from payer_gateway.mapping.roster_file import COLUMNS, line_of, unfit_amounts
-from payer_gateway.mapping.roster_likeness import KEYS, Terms, sorted_out
+from payer_gateway.mapping.roster_likeness import KEYS, Sorter, Terms
+from payer_gateway.mapping.roster_words import one_number
 
 # What stands for a category where nobody names a condition: a breast cancer; a coronary bypass.
 EXAMPLES = {
@@ -41,6 +43,10 @@ EXAMPLES = {
     "complex_surgery": Example(Coding(ICD_10_CM, "I25.10"), Coding(ICD_10_PCS, "021109W")),
 }
 _PART = KEYS.index("deductible_part")
+_MET = [column.name for column in COLUMNS].index("deductible_met")
+_Key = tuple[int | None, ...]  # of ``KEYS``
+# What upper case, spaces and hyphens may have a part in.
+_NOT_BARE = r"[^!-,.-`{-~]"
 Progress = Callable[[int, int], None]  # of the file read so far (bytes; of Parquet rows), rows
 
 
@@ -69,7 +75,8 @@ class Run:
 class _Group:
     line: Line
     asked: Asked
-    decisions: tuple[Decision, ...]
+    answers: tuple[tuple[Cell, ...], ...]  # one per benefit
+    priced: dict[int, Case]  # of the answers that have an estimate, by their place
 
 
 def decide_roster(
@@ -99,7 +106,7 @@ def _answered(run: Run, judge: _Judge, block: Block) -> pl.DataFrame:
     """Of every good row of a block: line, member_id, its group, and a hash of whom it names."""
     run.rows += block.frame.height + len(block.faults)
     run.faults += block.faults
-    keys, may_be_wrong = sorted_out(block, judge.terms)
+    keys, may_be_wrong = judge.sorter.sorted_out(block)
     rows = block.frame.with_columns(block.lines.alias("line"))
     if may_be_wrong.any():
         is_good = _looked_at(run, judge, rows, may_be_wrong)
@@ -109,9 +116,10 @@ def _answered(run: Run, judge: _Judge, block: Block) -> pl.DataFrame:
         for row in rows.filter(pl.col("group").is_null()).iter_rows():
             run.faults += judge.faults_of(row, row[-2])
         rows = rows.filter(pl.col("group").is_not_null())
-    who = (pl.col(name).str.to_uppercase() for name in ("insurer", "plan"))
-    named = pl.struct(*who, _bare()).hash().alias("who")
-    return rows.select("line", "member_id", "group", named)
+    # Numbers as they are compared; most need no change.
+    is_bare = not rows["member_id"].str.contains(_NOT_BARE).any()
+    who = pl.col("member_id") if is_bare else _bare()
+    return rows.select("line", "member_id", "group", who.hash().alias("who"))
 
 
 def _bare() -> pl.Expr:
@@ -133,21 +141,13 @@ def _groups(judge: _Judge, keys: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
     """The number of each row's group; null where the group has faults."""
     if keys.is_empty():
         return pl.Series([], dtype=pl.UInt32)
-    # What all rows say alike, or none, divides nobody.
-    said = [name for name in KEYS if not _is_constant(keys[name])]
-    if not said:
-        said = list(KEYS[:1])
-    first = keys.with_row_index("at").select(pl.col("at").min().over(said))["at"]
-    ones = first.unique()
-    numbers = [
+    number = one_number(keys)
+    ones = pl.DataFrame([number]).with_row_index("at").unique("number", keep="first")
+    found = [
         judge.group_of(key, row)
-        for key, row in zip(keys[ones].rows(), rows[ones].rows(), strict=True)
+        for key, row in zip(keys[ones["at"]].rows(), rows[ones["at"]].rows(), strict=True)
     ]
-    return first.replace_strict(ones, pl.Series(numbers, dtype=pl.UInt32))
-
-
-def _is_constant(column: pl.Series) -> bool:
-    return bool(column.eq_missing(column[0]).all()) if column.null_count() < column.len() else True
+    return number.replace_strict(ones["number"], pl.Series(found, dtype=pl.UInt32))
 
 
 def _put_together(run: Run, rows: pl.DataFrame, judge: _Judge) -> None:
@@ -187,7 +187,7 @@ class _Judge:
     """Decides one row of each group, and remembers."""
 
     def __init__(self, shelves: Shelves, ask: Ask, own: str | None) -> None:
-        self.terms = Terms(self._bounds, self._born_from, self._born_like, self._opinions)
+        self.sorter = Sorter(Terms(self._bounds, self._born_from, self._born_like, self._opinions))
         self.answers: list[tuple[Cell, ...]] = []
         self.first: list[int] = []
         self.count: list[int] = []
@@ -199,36 +199,32 @@ class _Judge:
         self._known_bounds: dict[str, tuple[Bounds, int] | None] = {}
         self._births: dict[tuple[str, str | None, str | None], date | None] = {}
         self._ages = defaultdict[tuple[str, str | None, str | None], list[tuple[date, date]]](list)
-        self._groups: dict[tuple[str | None, ...], _Group | None] = {}
-        self._numbers: dict[tuple[str | None, ...], int | None] = {}
+        self._groups: dict[_Key, _Group | None] = {}
+        self._numbers: dict[_Key, int | None] = {}
         self._conditions = {"*"} | {
             _category(shelves.codes, example.diagnosis, ask.on) for example in ask.examples.values()
         }
 
-    def group_of(self, key: tuple[str | None, ...], cells: Sequence[str | None]) -> int | None:
+    def group_of(self, key: _Key, cells: Sequence[str | None]) -> int | None:
         """The number of a group; ``cells``: the row of one of its members."""
         if key not in self._numbers:
             self._numbers[key] = self._add(key, cells)
         return self._numbers[key]
 
-    def _add(self, key: tuple[str | None, ...], cells: Sequence[str | None]) -> int | None:
+    def _add(self, key: _Key, cells: Sequence[str | None]) -> int | None:
         apart_from_estimate = key[:_PART]
         if apart_from_estimate not in self._groups:
             self._groups[apart_from_estimate] = self._decide(cells)
         group = self._groups[apart_from_estimate]
         if group is None:
             return None
-        plan = group.asked.plan
-        decisions = group.decisions
+        answers = group.answers
         if key[_PART] is not None:
-            decisions = self._repriced(group, roster_values.amount(key[_PART]))
+            answers = self._repriced(group, roster_values.amount(cells[_MET] or ""))
         self.first.append(len(self.answers))
-        self.count.append(len(decisions))
-        self.covers.append(f"{group.line.membership.insurer.upper()}\0{plan.name}")
-        self.answers += [
-            cells_of(group.line.membership, plan, benefit, decision)
-            for benefit, decision in zip(self._ask.benefits_of(plan), decisions, strict=True)
-        ]
+        self.count.append(len(answers))
+        self.covers.append(f"{group.line.membership.insurer.upper()}\0{group.asked.plan.name}")
+        self.answers += answers
         return len(self.first) - 1
 
     def _decide(self, cells: Sequence[str | None]) -> _Group | None:
@@ -236,24 +232,35 @@ class _Judge:
         if line is None or asked is None or faults:
             return None
         self.decided += 1
-        return _Group(line, asked, asked.decide(line.membership, line.usage))
+        plan, member = asked.plan, line.membership
+        decisions = asked.decide(member, line.usage)
+        benefits = self._ask.benefits_of(plan)
+        known = known_from(self._ask, plan, line.usage)
+        return _Group(
+            line,
+            asked,
+            tuple(map(partial(cells_of, member, plan), benefits, decisions)),
+            {
+                at: case_of(
+                    question_for(self._ask, benefits[at], plan, member), plan, known, asked.codes
+                )
+                for at, decision in enumerate(decisions)
+                if decision.cost is not None
+            },
+        )
 
-    def _repriced(self, group: _Group, met: Decimal) -> tuple[Decision, ...]:
-        """The same decisions at another amount of the deductible met, which only the estimate
+    def _repriced(self, group: _Group, met: Decimal) -> tuple[tuple[Cell, ...], ...]:
+        """The same answers at another amount of the deductible met, which only the estimate
         depends on."""
-        asked, member, usage = group.asked, group.line.membership, group.line.usage
+        plan, usage = group.asked.plan, group.line.usage
         if usage is None:
-            return group.decisions
-        known = known_from(self._ask, asked.plan, replace(usage, deductible_met=met))
-        found = []
-        for benefit, decision in zip(
-            self._ask.benefits_of(asked.plan), group.decisions, strict=True
-        ):
-            if decision.cost is not None:
-                question = question_for(self._ask, benefit, asked.plan, member)
-                case = case_of(question, asked.plan, known, asked.codes)
-                decision = replace(decision, cost=costing_of(case).cost)
-            found.append(decision)
+            return group.answers
+        known = known_from(self._ask, plan, replace(usage, deductible_met=met))
+        found = list(group.answers)
+        for at, case in group.priced.items():
+            cost = costing_of(replace(case, known=known)).cost
+            if cost is not None:
+                found[at] = with_cost(found[at], cost)
         return tuple(found)
 
     def faults_of(self, row: Sequence[str | None], number: int) -> list[LineFault]:

@@ -1,0 +1,66 @@
+"""The columns of a roster as numbered words: what a text means is found out once, however many rows
+say it. Numbers hold for all blocks of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+import polars as pl
+
+# From new texts, a column ``text``, to what is known of each.
+Look = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+class Words:
+    """The texts of one column so far, in the order of their numbers, and what is known of each."""
+
+    def __init__(self, look: Look) -> None:
+        self.kind = pl.Categorical(pl.Categories(f"roster-{uuid4().hex}"))
+        self.facts = pl.DataFrame({"text": pl.Series([], dtype=pl.String)})
+        self._look = look
+        self._held: pl.Series | None = None
+
+    def add(self, column: pl.Series) -> None:
+        """Look at what a block says for the first time; ``column`` is of this ``kind``."""
+        said = column.drop_nulls().unique()
+        numbers, known = said.to_physical(), self.facts.height
+        new = pl.DataFrame([numbers.alias("number"), said.cast(pl.String).alias("text")])
+        new = new.filter(pl.col("number") >= known).sort("number")
+        # The engine numbers words as they come, without gaps, while a column of them is held.
+        self._held = said
+        if new["number"].to_list() != list(range(known, known + new.height)):
+            raise RuntimeError(f"the engine has numbered new words otherwise: {numbers}")
+        if new.height:
+            found = self._look(new.select("text"))
+            self.facts = pl.concat([self.facts, found]) if known else found
+
+    def of(self, name: str, fact: str) -> pl.Expr:
+        """That fact of every row, where ``name`` is a column of numbers; null where it is null."""
+        if fact not in self.facts.columns:
+            return pl.lit(None)
+        return pl.lit(self.facts[fact]).gather(pl.col(name))
+
+
+def numbered(frame: pl.DataFrame, words: Mapping[str, Words]) -> pl.DataFrame:
+    """The frame with a number for each text of those columns, and every word looked at."""
+    said = frame.select(pl.col(name).cast(each.kind) for name, each in words.items())
+    for name, each in words.items():
+        each.add(said[name])
+    return frame.with_columns(said.select(pl.all().to_physical()))
+
+
+def one_number(columns: pl.DataFrame) -> pl.Series:
+    """A whole number for each row, equal for two rows where all columns are."""
+    number, size = pl.Series("number", [0], dtype=pl.UInt64).new_from_index(0, columns.height), 1
+    for column in columns:
+        low, high = column.min(), column.max()
+        if not isinstance(low, int) or not isinstance(high, int):
+            continue  # nobody says anything
+        if size * (high - low + 2) >= 1 << 63:
+            number = (number.rank("dense") - 1).cast(pl.UInt64)
+            size = number.n_unique()
+        size *= high - low + 2
+        digit = (column.cast(pl.Int64) - (low - 1)).fill_null(0).cast(pl.UInt64)
+        number = number * (high - low + 2) + digit
+    return number
