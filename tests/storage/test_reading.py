@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from payer_gateway.storage import tenants
+from payer_gateway.storage import consultations, tenants
 from payer_gateway.storage.database import Database
 from payer_gateway.storage.tables import tenant
 
@@ -82,3 +84,23 @@ def test_many_threads_read_at_once_from_connections_that_are_handed_on(
         found = list(pool.map(known, [database] * 200))
 
     assert found == [["north"]] * 200
+
+
+def test_a_members_opinions_are_counted_without_going_through_all_submissions(
+    tmp_path: Path,
+) -> None:
+    asked: list[str] = []
+    with closing(Database(f"sqlite:///{tmp_path}/gateway.db")) as database:
+        database.ensure_schema()
+        with database.read() as work:
+            driver: Any = work.conn.connection.driver_connection
+            driver.set_trace_callback(asked.append)
+            consultations.opinions_used(work, "default", "0" * 64, None)
+            driver.set_trace_callback(None)
+            (statement,) = (each for each in asked if "submission" in each)
+            plan = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+    (of_claims,) = (each for each in plan if " claim " in f"{each} ")
+    (of_submissions,) = (each for each in plan if " submission " in f"{each} ")
+    assert "member_key=?" in of_claims
+    assert "consultation_id=?" in of_submissions
