@@ -234,7 +234,7 @@ def line_of(
     usage: dict[str, Any] = {}
     faults: list[Fault] = []
     for column, cell in zip(columns, cells, strict=True):
-        if not (value := cell.strip()):
+        if not cell or not (value := cell.strip()):
             if column.is_required:
                 faults.append(_missing(column))
             continue

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from json.encoder import encode_basestring
 from typing import Any
 
 from payer_gateway.domain.errors import Fault, InvalidInput
@@ -20,7 +20,6 @@ from payer_gateway.mapping.roster_file import COLUMNS, Column, line_of, read_hea
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # how Python keeps a byte that is no UTF-8
 _WHOSE = ("insurer", "plan", "member_id")
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SAVE_AS_UTF_8 = "save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
 _BROKEN_QUOTES = "the quotes of this line do not close; write a quote inside a value as two quotes"
 
@@ -105,20 +104,22 @@ class _Words:
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         place = {column.name: at for at, column in enumerate(columns)}
-        there = [column for column in COLUMNS if column.name in place]
-        self._membership = [(c.name, place[c.name]) for c in there if not c.is_usage]
+        there = [(c, f'"{c.name}":', place[c.name]) for c in COLUMNS if c.name in place]
+        self._membership = [(key, at) for c, key, at in there if not c.is_usage]
         # The use names its member, so that no two members' bytes are equal.
-        self._usage = [(c.name, place[c.name]) for c in there if c.is_usage or c.name in _WHOSE]
+        self._usage = [(key, at) for c, key, at in there if c.is_usage or c.name in _WHOSE]
 
     def membership(self, cells: Sequence[str]) -> bytes:
-        return _encode(_words(self._membership, cells)).encode()
+        return _object_of(self._membership, cells)
 
     def usage(self, cells: Sequence[str]) -> bytes:
-        return _encode(_words(self._usage, cells)).encode()
+        return _object_of(self._usage, cells)
 
 
-def _words(places: list[tuple[str, int]], cells: Sequence[str]) -> dict[str, str]:
-    return {name: cells[at] for name, at in places if cells[at]}
+def _object_of(places: list[tuple[str, int]], cells: Sequence[str]) -> bytes:
+    """A JSON object of the cells that say something, each at its key."""
+    said = [key + encode_basestring(cell) for key, at in places if (cell := cells[at])]
+    return f"{{{','.join(said)}}}".encode()
 
 
 def entry_of(membership: bytes, usage: Sequence[bytes], changed_on: date | None) -> Entry:

@@ -95,6 +95,8 @@ def keep(
 ) -> Counts:
     """Bring the roster to what these lines say, each of another member. What they do not mention,
     such as the use of another year, stays."""
+    # In the order of the index, whose pages are then each written once.
+    lines = sorted(lines, key=lambda line: line.member_key)
     # One import of a tenant writes at a time; whoever comes second finds what the first has added.
     work.conn.execute(
         select(tenant.c.id).where(tenant.c.id == tenant_id).with_for_update(key_share=True)

@@ -24,7 +24,7 @@ from payer_gateway.workflow.services import Services
 
 # Lines in one transaction: long enough that committing costs little, short enough that workers
 # which wait for SQLite's one writer do not notice.
-CHUNK = 2000
+CHUNK = 5000
 
 
 @dataclass(frozen=True, slots=True)
