@@ -22,6 +22,7 @@ NETWORK = f"{EXTENSION}/provider-network"
 CENTER = f"{EXTENSION}/center-of-excellence"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 EIN = "urn:oid:2.16.840.1.113883.4.4"
+_STATUSES = ("active", "cancelled", "draft", "entered-in-error")  # of FHIR's financial resources
 _LICENSE = "practitioner-qualification"  # US Core and Plan-Net name it alike
 # Names that stand in addresses where ISO 3166-1 alpha-2 should; another name is not understood,
 # which is better than taking it for a country abroad.
@@ -246,8 +247,15 @@ def read_policy(
         members=_members(coverage),
         relationship=relationship,
         period=coverage.period("period") or Period(None, None),
-        status=coverage.text("status") or "active",
+        status=_status(coverage),
     )
+
+
+def _status(coverage: Element) -> str:
+    status = coverage.text("status") or "active"
+    if status not in _STATUSES:
+        coverage.wrong("status", f"write one of {', '.join(_STATUSES)}")
+    return status
 
 
 def _plan(coverage: Element) -> str | None:

@@ -145,18 +145,22 @@ class _Reader:
                 *orders.performers,
             ],
         )
+        matters = _matters(lines, orders)
+        purposes = tuple(dict.fromkeys(request.texts("purpose")))
+        if purposes != ("validation",):
+            _must_have_diagnoses(matters)
         if created is None:
             return None
         return Ask(
             request=request,
             full_url=self._found.full_url,
-            purposes=tuple(dict.fromkeys(request.texts("purpose"))),
+            purposes=purposes,
             created=created,
             serviced=serviced,
             patient=patient,
             provider=provider,
             policies=policies,
-            matters=_matters(lines, orders),
+            matters=matters,
             lines=lines,
             orders=orders,
         )
@@ -279,6 +283,17 @@ def _mode(
     if _TELEHEALTH & set(modifiers) or place in TELEHEALTH_PLACES:
         return "telemedicine"
     return "in_person" if place is not None else None
+
+
+def _must_have_diagnoses(matters: Iterable[Matter]) -> None:
+    """An opinion is judged by its diagnosis; of one in words alone nothing can be said."""
+    for matter in matters:
+        if matter.diagnosis is None and not matter.is_operation:
+            cure = (
+                "add the diagnosis as an ICD-10 code: a diagnosisCodeableConcept with a coding, or"
+                " the reason of the ServiceRequest"
+            )
+            matter.lines[0].element.wrong("diagnosis", cure)
 
 
 def _matters(lines: tuple[Line, ...], orders: Orders) -> tuple[Matter, ...]:

@@ -26,14 +26,15 @@ _FAULTS_TOLD = 50
 
 
 class Faults:
-    """Everything found wrong with one input, in the order in which it was come upon."""
+    """Everything found wrong with one input, once each, in the order in which it was come upon."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
     def add(self, path: str, value: object, cure: str) -> None:
-        if len(self.found) < _FAULTS_TOLD:
-            self.found.append(Fault(path, _shown(value), cure))
+        fault = Fault(path, _shown(value), cure)
+        if len(self.found) < _FAULTS_TOLD and fault not in self.found:
+            self.found.append(fault)
 
 
 class Element:

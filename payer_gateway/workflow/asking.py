@@ -31,6 +31,7 @@ from payer_gateway.workflow.judging import keys_of, opinions_used
 from payer_gateway.workflow.services import Services
 
 _NETWORKS = ("in", "out")
+_NUMBER = "add the member number as the card has it: an identifier of type MB, or subscriberId"
 _CHECK = "write the member number as the card has it; nobody is on the plan's roster under this one"
 
 
@@ -149,6 +150,9 @@ def _plan(s: Services, policy: Policy, faults: list[Fault]) -> Plan | None:
         cure = "send the Coverage along: contained, or in a Bundle of type collection"
         faults.append(Fault(place, said, cure))
         return None
+    if not policy.members:
+        # Its allowance would be counted together with that of everybody else without a number.
+        faults.append(Fault(f"{coverage.path}.identifier", None, _NUMBER))
     if policy.plan is None:
         known = ", ".join(s.plans.names())
         cure = f"add the plan: a class of type plan with one of these values: {known}"

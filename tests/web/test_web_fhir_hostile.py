@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -231,6 +231,67 @@ def test_a_request_that_comes_with_no_coverage_is_told_to_add_one(surface: Surfa
 
     assert issue["code"] == "required"
     assert issue["expression"] == ["Bundle.entry[0].resource.insurance"]
+
+
+def without_a_diagnosis(bundle: dict[str, Any]) -> None:
+    for entry in bundle["entry"]:
+        entry["resource"].pop("reasonCode", None)
+        entry["resource"].pop("reasonReference", None)
+    for item in request_of(bundle)["item"]:
+        item["diagnosis"] = [{"diagnosisCodeableConcept": {"text": "cancer of the breast"}}]
+
+
+def without_a_member_number(bundle: dict[str, Any]) -> None:
+    for entry in bundle["entry"]:
+        if entry["resource"]["resourceType"] == "Coverage":
+            entry["resource"].pop("identifier", None)
+            entry["resource"].pop("subscriberId", None)
+
+
+def in_a_status_of_no_coverage(bundle: dict[str, Any]) -> None:
+    for entry in bundle["entry"]:
+        if entry["resource"]["resourceType"] == "Coverage":
+            entry["resource"]["status"] = "banana"
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "cure"),
+    [
+        (without_a_diagnosis, "item[0].diagnosis", "as an ICD-10 code"),
+        (without_a_member_number, ".identifier", "add the member number"),
+        (in_a_status_of_no_coverage, ".status", "write one of active, cancelled"),
+    ],
+)
+def test_what_cannot_be_answered_without_is_asked_for(
+    surface: Surface, change: Callable[[dict[str, Any]], None], place: str, cure: str
+) -> None:
+    bundle = copy.deepcopy(WHOLE)
+    change(bundle)
+
+    issues = outcome(surface.post(SUBMIT, bundle), 422)
+
+    assert all(issue["expression"][0].endswith(place) for issue in issues), issues
+    assert all(cure in issue["diagnostics"] for issue in issues), issues
+
+
+def test_whether_there_is_cover_is_answered_without_a_diagnosis(surface: Surface) -> None:
+    bundle = copy.deepcopy(WHOLE)
+    without_a_diagnosis(bundle)
+    request_of(bundle)["purpose"] = ["validation"]
+
+    answer = surface.post(SUBMIT, bundle)
+
+    assert answer.status_code == 200
+    assert answer.get_json()["insurance"][0]["inforce"] is True
+
+
+def test_a_fault_that_is_come_upon_twice_is_told_once(surface: Surface) -> None:
+    bundle = copy.deepcopy(WHOLE)
+    request_of(bundle)["purpose"] = [None, "benefits"]
+
+    (issue,) = outcome(surface.post(SUBMIT, bundle), 422)
+
+    assert issue["expression"] == ["Bundle.entry[0].resource.purpose[0]"]
 
 
 def test_all_faults_are_told_at_once(surface: Surface) -> None:
