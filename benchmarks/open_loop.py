@@ -2,7 +2,8 @@
 and each is timed from when it should have left, so that a server that stalls cannot hide it.
 
 Run as a process of its own: ``python benchmarks/open_loop.py URL RATE SECONDS BODY HEADERS``; BODY
-is a file, HEADERS is JSON. Prints one JSON line: {sent, ok, milliseconds}, latencies ascending.
+is a file, HEADERS is JSON. Prints one JSON line: {sent, ok, milliseconds, cpu_ms}: latencies
+ascending, and what the generator itself took of the processor per request.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ async def load(caller: Caller, rate: float, seconds: float) -> dict[str, object]
             pass
         taken.append((time.perf_counter() - due) * 1000)
 
+    begun_cpu = time.process_time()
     begun = time.perf_counter() + 0.1
     running = []
     for n in range(int(rate * seconds)):
@@ -79,7 +81,12 @@ async def load(caller: Caller, rate: float, seconds: float) -> dict[str, object]
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         running.append(asyncio.create_task(one(due)))
     await asyncio.gather(*running)
-    return {"sent": len(taken), "ok": ok, "milliseconds": sorted(taken)}
+    return {
+        "sent": len(taken),
+        "ok": ok,
+        "milliseconds": sorted(taken),
+        "cpu_ms": round((time.process_time() - begun_cpu) * 1000 / len(taken), 2),
+    }
 
 
 def main() -> None:
