@@ -26,6 +26,8 @@ SERVICES: dict[str, str] = {
     "interpreter": "interpreter during the consultation",
     "translation-page": "translation of records, per page",
 }
+# One price agreed for several services together. An insurer's file says what it calls each.
+CASE_RATES: dict[str, str] = {"second-opinion-case": "a second opinion with all that belongs to it"}
 TELEHEALTH_SERVICES = frozenset({"second-opinion-video", "second-opinion-audio"})
 
 
@@ -171,6 +173,7 @@ class Service:
     serviced: date | datetime
     quantity: int
     unit_price: Money
+    case_rate: str | None = None  # the one it is part of, of CASE_RATES
 
     @property
     def net(self) -> Money:

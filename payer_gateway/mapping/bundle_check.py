@@ -110,6 +110,11 @@ def _claim(claim: Resource) -> Iterator[str]:
     period = claim.get("billablePeriod", {})
     for n, item in enumerate(claim.get("item", ())):
         day = item.get("servicedDate")
+        days = item.get("servicedPeriod", {})
+        if not period.get("start", "") <= days.get("start", period.get("start", "")):
+            yield f"Claim.item[{n}].servicedPeriod: lies outside billablePeriod"
+        elif not days.get("end", "") <= period.get("end", days.get("end", "")):
+            yield f"Claim.item[{n}].servicedPeriod: lies outside billablePeriod"
         if day is not None and len(day) < len("2026-04-01"):
             yield f"Claim.item[{n}].servicedDate: write the whole day, YYYY-MM-DD"
         elif day is not None and not period.get("start", day) <= day <= period.get("end", day):
@@ -146,10 +151,33 @@ def _sums(claim: Resource) -> Iterator[str]:
             yield f"Claim.item[{n}]: another currency than Claim.total"
         if price.amount * quantity != net.amount:
             yield f"Claim.item[{n}].net: is not quantity times unitPrice"
+        if "detail" in item:
+            yield from _parts(item["detail"], net, f"Claim.item[{n}]")
         if _is_just_cancelled(item) if is_withdrawn else not _is_cancelled(item):
             added += net.amount
     if added != total.amount:
         yield "Claim.total: is not the sum of the lines"
+
+
+def _parts(details: Sequence[Mapping[str, Any]], whole: Money, where: str) -> Iterator[str]:
+    """The parts of a case rate: their nets make up the line's."""
+    added = Decimal(0)
+    for n, part in enumerate(details):
+        net, price = _money(part.get("net")), _money(part.get("unitPrice"))
+        quantity = part.get("quantity", {}).get("value")
+        if net is None or price is None or not isinstance(quantity, int | Decimal):
+            yield f"{where}.detail[{n}]: net, unitPrice or quantity is missing or no amount"
+            return
+        if {net.currency, price.currency} != {whole.currency}:
+            yield f"{where}.detail[{n}]: another currency than the line"
+        if price.amount * quantity != net.amount:
+            yield f"{where}.detail[{n}].net: is not quantity times unitPrice"
+        added += net.amount
+    if added != whole.amount:
+        yield f"{where}.net: is not the sum of its parts"
+    numbers = [part.get("sequence") for part in details]
+    if len(set(numbers)) != len(numbers) or any(type(n) is not int or n < 1 for n in numbers):
+        yield f"{where}.detail.sequence: is not unique and positive"
 
 
 def _is_cancelled(item: Mapping[str, Any]) -> bool:

@@ -138,6 +138,7 @@ class ServiceShape(Shape):
     serviced_at = Instant(optional=True)
     quantity = Whole(1, 9999)
     unit_price = Part(PriceShape)
+    case_rate = Choice(c.CASE_RATES, optional=True)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _one_time(self, data: dict[str, Any], original: object, **_: Any) -> None:

@@ -25,6 +25,7 @@ from payer_gateway.domain.consultation import (
 )
 from payer_gateway.domain.eligibility import Decision
 from payer_gateway.domain.errors import MappingError
+from payer_gateway.mapping.facts_charges import charges_of
 from payer_gateway.mapping.facts_people import (
     OUR_SYSTEM,
     Facts,
@@ -76,6 +77,10 @@ def facts_of(
         {"number": n, "code": d.coding, "is_principal": d.role == "principal"}
         for n, d in enumerate(c.diagnoses, start=1)
     ]
+    lines = [
+        _line(n, s, day, c, claim, len(earlier))
+        for n, (s, day) in enumerate(zip(c.services, days, strict=True), start=1)
+    ]
     return {
         "is_test": teller.is_test,
         "bundle": _bundle(names, claim, teller),
@@ -106,10 +111,8 @@ def facts_of(
         "diagnoses_us": [d for d in diagnoses if _system_of(d) in US_DIAGNOSES],
         "diagnoses_elsewhere": [d for d in diagnoses if _system_of(d) not in US_DIAGNOSES],
         "documents": [_document(names, n, d) for n, d in enumerate(c.documents, start=1)],
-        "lines": [
-            _line(n, s, day, c, claim, len(earlier))
-            for n, (s, day) in enumerate(zip(c.services, days, strict=True), start=1)
-        ],
+        "lines": lines,
+        "charges": charges_of(lines, c.services),
     }
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 
 from payer_gateway.domain.claim import Relation, Use
 from payer_gateway.domain.consultation import (
+    CASE_RATES,
     SERVICES,
     CoverageStatus,
     Mode,
@@ -29,6 +30,7 @@ OUR_CODES: Mapping[str, tuple[str, ...]] = {
     "coverage_status": get_args(CoverageStatus),
     "service": tuple(SERVICES),
     # what a prior authorization asks leave for, and what its quantity counts
+    "case_rate": tuple(CASE_RATES),
     "requested_service": tuple(SERVICES),
     "unit": tuple(SERVICES),
     "mode": get_args(Mode),

@@ -40,8 +40,14 @@ def asked() -> Consultation:
 
 def line(currency: str) -> st.SearchStrategy[Service]:
     return st.builds(
-        lambda code, modifiers, place, serviced, quantity, minor: Service(
-            code, tuple(modifiers), place, serviced, quantity, Money.from_minor(minor, currency)
+        lambda code, modifiers, place, serviced, quantity, minor, case_rate: Service(
+            code,
+            tuple(modifiers),
+            place,
+            serviced,
+            quantity,
+            Money.from_minor(minor, currency),
+            case_rate,
         ),
         code=st.sampled_from(sorted(set(SERVICES) - {"translation-page"})),
         modifiers=st.lists(st.sampled_from(["SM", "GT", "95", "FQ"]), unique=True, max_size=4),
@@ -52,6 +58,7 @@ def line(currency: str) -> st.SearchStrategy[Service]:
         ),
         quantity=st.integers(1, 9999),
         minor=st.integers(0, 10**11),
+        case_rate=st.sampled_from([None, None, "second-opinion-case"]),
     )
 
 
@@ -109,6 +116,17 @@ def test_no_line_no_cent_and_no_diagnosis_is_lost_or_made_up(
     sent: Any = parse_json(made.body)
     assert canonical_json(sent) == made.body
     claim = sent["entry"][0]["resource"]
+    # One item for every service; where there are case rates, one for all that one takes in.
+    whole = [item for item in claim["item"] if "detail" in item]
+    assert len(whole) == (standard == "r4" and any(each.case_rate for each in lines))
+    for item in whole:
+        assert money(item["net"]).amount == sum(
+            money(part["net"]).amount for part in item["detail"]
+        )
+    charged = [part for item in claim["item"] for part in item.get("detail", [item])]
+    expected = [each for each in lines if not (whole and each.case_rate)]
+    at = next((n for n, item in enumerate(claim["item"]) if "detail" in item), 0)
+    expected[at:at] = [each for each in lines if whole and each.case_rate]
     assert [
         (
             tuple(modifier["coding"][0]["code"] for modifier in item.get("modifier", ())),
@@ -116,8 +134,8 @@ def test_no_line_no_cent_and_no_diagnosis_is_lost_or_made_up(
             money(item["unitPrice"]),
             money(item["net"]),
         )
-        for item in claim["item"]
-    ] == [(each.modifiers, each.quantity, each.unit_price, each.net) for each in lines]
+        for item in charged
+    ] == [(each.modifiers, each.quantity, each.unit_price, each.net) for each in expected]
     assert money(claim["total"]).amount == sum(each.net.amount for each in lines)
     assert sorted(diagnoses_told(claim)) == sorted(codes)
 
