@@ -58,6 +58,8 @@ TESTS = tuple(
         "eligibility_boundaries",
         "eligibility_details",
         "eligibility_limits",
+        "eligibility_payers",
+        "eligibility_trace",
     )
 )
 NOT_RUN = (

@@ -186,6 +186,18 @@ def test_the_first_coverage_is_billed_first_whatever_its_number() -> None:
     assert (second.coverage_order, second.billed_first) == (3, "NORTHWIND-PPO")
 
 
+def test_urgency_and_relationship_are_those_that_are_told() -> None:
+    document = a_document()
+    document["urgency"] = "urgent"
+    document["coverages"][0]["relationship"] = "child"
+
+    question = asked(document)
+
+    assert question.urgency == "urgent"
+    assert question.member is not None
+    assert question.member.relationship == "child"
+
+
 def test_a_benefit_that_is_asked_for_is_asked_about() -> None:
     consultation = replace(read(a_document()), benefit="oncology")
 

@@ -317,6 +317,7 @@ def test_the_opinions_are_in_the_order_of_their_numbers() -> None:
         ("US-TX", ["US"], "telemedicine", ["PROVIDER_LICENSURE"]),
         ("US", ["US-NY"], "telemedicine", COVERED),
         ("US", ["JP"], "telemedicine", ["PROVIDER_LICENSURE"]),
+        ("JP-13", ["US-NY"], "telemedicine", ["PROVIDER_LICENSURE"]),
         ("US-TX", [], "telemedicine", ["PROVIDER_LICENSURE"]),
         ("US-TX", None, "telemedicine", COVERED),
         (None, ["US-NY"], "telemedicine", COVERED),

@@ -111,6 +111,7 @@ def test_the_language_of_an_opinion_abroad_is_noted_and_only_there() -> None:
         return decide(replace(question, language=language), scenario.plan, known, CODES).notes
 
     assert notes("de-AT", "US") == ("LANGUAGE_NOT_SUPPORTED_de-AT",)
+    assert notes("ja", "US") == ()  # without a region
     assert notes("ja-JP", "US") == notes("de", "JP") == notes(None, "US") == ()
 
 
