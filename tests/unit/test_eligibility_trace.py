@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from eligibility_questions import CODES, MEDICARE, NOTHING_USED, a_question, decided
+from eligibility_questions import CODES, ICD_10_CM, MEDICARE, NOTHING_USED, a_question, decided
 
+from payer_gateway.domain.consultation import Coding
 from payer_gateway.domain.eligibility import decide
 
 
@@ -32,3 +33,10 @@ def test_the_same_question_leaves_an_equal_trace_and_another_one_a_different() -
     assert (len(first), repr(first)) == (18, repr(tuple(first)))
     assert first != decided(coverage_status="cancelled").trace
     assert first != "trace"
+
+
+def test_a_trace_tells_which_benefits_were_passed_over() -> None:
+    found = decided().trace[7].inputs["passed_over"]
+    nothing_fits = decided(diagnosis=Coding(ICD_10_CM, "I10")).trace[7].inputs["passed_over"]
+
+    assert (found, nothing_fits) == ("complex_surgery", "complex_surgery oncology")
