@@ -77,6 +77,10 @@ class Database:
                 " write sqlite:///file.db or postgresql://user@host/name"
             )
 
+    @property
+    def is_sqlite(self) -> bool:
+        return self._readers is not None
+
     @contextmanager
     def write(self) -> Iterator[Work]:
         """A transaction that commits when the block ends and rolls back when it raises."""

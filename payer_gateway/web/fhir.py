@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -33,9 +34,12 @@ def fhir(services: Services) -> Blueprint:
     code_systems = {each["id"]: each for each in (reason_code_system(),)}
     concept_maps = {each["id"]: each for each in (reason_concept_map(),)}
     statement = capability_statement()
-    # One question at a time in a process. Under Python's one lock two at once are not faster: each
-    # reading of the database hands the lock over, and getting it back takes up to 5 ms every time.
-    turn = threading.Lock()
+    # On SQLite one question at a time in a process. Under Python's one lock two at once are not
+    # faster: each reading of the database hands the lock over, and getting it back takes up to 5 ms
+    # every time. What waits for PostgreSQL waits without it, and others go on meanwhile.
+    turn: AbstractContextManager[object] = (
+        threading.Lock() if services.database.is_sqlite else nullcontext()
+    )
 
     @routes.before_request
     def _agree() -> None:
