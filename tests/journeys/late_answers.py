@@ -53,11 +53,20 @@ def response(
 
 def denial(identifier: str, **more: Any) -> dict[str, Any]:
     """A ClaimResponse that does not certify the one line of this prior authorization."""
-    code = {"coding": [{"system": "https://codesystem.x12.org/005010/306", "code": pas.DENIED}]}
+    return _reviewed(identifier, pas.DENIED, **more)
+
+
+def approval(identifier: str, number: str, **more: Any) -> dict[str, Any]:
+    """A ClaimResponse that certifies it, under this number."""
+    return _reviewed(identifier, pas.CERTIFIED, preAuthRef=number, **more)
+
+
+def _reviewed(identifier: str, code: str, **more: Any) -> dict[str, Any]:
+    coded = {"coding": [{"system": "https://codesystem.x12.org/005010/306", "code": code}]}
     action = {
         "url": f"{pas.BASE}/extension-reviewAction",
         "extension": [
-            {"url": f"{pas.BASE}/extension-reviewActionCode", "valueCodeableConcept": code}
+            {"url": f"{pas.BASE}/extension-reviewActionCode", "valueCodeableConcept": coded}
         ],
     }
     submitted = {"coding": [{"code": "submitted"}]}

@@ -14,6 +14,7 @@ from journeys_hands import attempts_of, deliver, files_say, planned_of, row_of, 
 from late_answers import (
     NORTHWIND,
     accepted,
+    approval,
     bring,
     decides_nothing,
     denial,
@@ -46,9 +47,8 @@ def test_an_approval_that_comes_late_sets_the_planned_claim_in_motion(
     (preauth,) = summary["submissions"]
     assert delivery.send_one(services, "w")
     identifier = row_of(services, preauth["id"]).claim_identifier
-    approval = response(identifier, paid=None, preAuthRef="AUTH-9")
 
-    bring(services, approval)
+    bring(services, approval(identifier, "AUTH-9"))
     deliver(services)
 
     assert planned_of(services, summary["consultation"])[0][1] == "done"
@@ -62,9 +62,8 @@ def test_an_approval_after_a_denial_opens_the_planned_claim_again(services: Serv
     identifier = row_of(services, preauth["id"]).claim_identifier
     bring(services, denial(identifier))
     denied = planned_of(services, summary["consultation"])
-    later = {"created": "2026-04-18T10:00:00Z", "preAuthRef": "AUTH-9"}
 
-    bring(services, response(identifier, paid=None, **later))
+    bring(services, approval(identifier, "AUTH-9", created="2026-04-18T10:00:00Z"))
 
     assert [state for _, state, _ in denied] == ["closed"]
     assert [state for _, state, _ in planned_of(services, summary["consultation"])] == ["open"]
@@ -75,7 +74,7 @@ def test_a_denial_after_the_claim_was_made_comes_to_a_person(services: Services)
     (preauth,) = summary["submissions"]
     assert delivery.send_one(services, "w")
     identifier = row_of(services, preauth["id"]).claim_identifier
-    bring(services, response(identifier, paid=None, preAuthRef="AUTH-9"))
+    bring(services, approval(identifier, "AUTH-9"))
     deliver(services)
 
     bring(services, denial(identifier, created="2026-04-18T10:00:00Z"))

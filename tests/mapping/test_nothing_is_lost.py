@@ -4,7 +4,7 @@ that is emitted survives a round trip."""
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,7 @@ def line(currency: str) -> st.SearchStrategy[Service]:
         place=st.sampled_from([None, "02", "10", "11"]),
         serviced=st.one_of(
             st.dates(date(2026, 1, 1), date(2026, 12, 31)),
-            st.datetimes(timezones=st.just(UTC)),
+            st.datetimes(datetime(1900, 1, 2), datetime(2200, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
         ),
         quantity=st.integers(1, 9999),
         minor=st.integers(0, 10**11),

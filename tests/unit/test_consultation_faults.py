@@ -23,7 +23,7 @@ WRONG: list[tuple[Change, str, str]] = [
     (put("patient", None), "patient", "write the patient with family"),
     (put("insurance", "x"), "insurance", "remove it; known here: authorization, benefit"),
     (put("patient.middle", "x"), "patient.middle", "known here: address, birth_date, family"),
-    (put("services.0.a-b", 1), 'services[0]["a-b"]', "remove it; known here: code"),
+    (put("services.0.a-b", 1), 'services[0]["a-b"]', "remove it; known here: case_rate, code"),
     (put("_schema", 1), "_schema", "remove it; known here"),
     # kinds
     (put("patient", []), "patient", "write the patient with family"),
