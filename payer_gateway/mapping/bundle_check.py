@@ -111,9 +111,8 @@ def _claim(claim: Resource) -> Iterator[str]:
     for n, item in enumerate(claim.get("item", ())):
         day = item.get("servicedDate")
         days = item.get("servicedPeriod", {})
-        if not period.get("start", "") <= days.get("start", period.get("start", "")):
-            yield f"Claim.item[{n}].servicedPeriod: lies outside billablePeriod"
-        elif not days.get("end", "") <= period.get("end", days.get("end", "")):
+        begins_early = days.get("start", period.get("start", "")) < period.get("start", "")
+        if begins_early or days.get("end", "") > period.get("end", days.get("end", "")):
             yield f"Claim.item[{n}].servicedPeriod: lies outside billablePeriod"
         if day is not None and len(day) < len("2026-04-01"):
             yield f"Claim.item[{n}].servicedDate: write the whole day, YYYY-MM-DD"

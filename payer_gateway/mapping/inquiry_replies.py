@@ -40,21 +40,7 @@ def read_inquiry(
     bears it counts, and a searchset full of other claims is NO_ANSWER: that insurer did not search.
     """
     speech = profile.speeches[use]
-    document, _ = parse_body(reply.body)
-    if speech.result != "searchset":
-        return _read_operation(document, reply, speech, use, identifier)
-    found = _searchset(document, reply.status)
-    if found is None:
-        return _no_answer(reply, document, speech)
-    claims = [r for r in found if r.get("resourceType") == speech.asked_for]
-    every = [r for r in found if r.get("resourceType") == speech.answered_by]
-    answers = [r for r in every if is_about(r, use, identifier)]
-    # An insurer may only be asked for its answers; then one about our claim is what is looked for.
-    asks_for_answers = speech.asked_for == speech.answered_by
-    ours = answers if asks_for_answers else [r for r in claims if _bears(r, identifier)]
-    if not ours:
-        return _not_found(document, reply, speech, any_left=bool(claims or every))
-    return _found(answers, speech, use, identifier)
+    return _read_asked(speech, use, reply, identifier, speech.asked_for)
 
 
 def read_answer(
@@ -63,23 +49,34 @@ def read_answer(
     """The answer to "what did you decide?": FOUND with the adjudication when it is final, FOUND
     without one while it is queued, NOT_FOUND when there is none yet, NO_ANSWER."""
     speech = profile.speeches[use]
-    document, _ = parse_body(reply.body)
-    if speech.result != "searchset":
-        return _read_operation(document, reply, speech, use, identifier)
-    found = _searchset(document, reply.status)
-    if found is None:
-        return _no_answer(reply, document, speech)
-    every = [r for r in found if r.get("resourceType") == speech.answered_by]
-    ours = [r for r in every if is_about(r, use, identifier)]
-    if not ours:
-        return _not_found(document, reply, speech, any_left=bool(every))
-    return _found(ours, speech, use, identifier)
+    return _read_asked(speech, use, reply, identifier, speech.answered_by)
 
 
 def read_notified(profile: Profile, use: Use, answer: Mapping[str, object]) -> Reading:
     """One ClaimResponse that the insurer brought by itself: FOUND, with the adjudication when it
     is final."""
     return _found([answer], profile.speeches[use], use)
+
+
+def _read_asked(
+    speech: Speech, use: Use, reply: Reply, identifier: str | None, kind: str
+) -> Reading:
+    """``kind``: the resource that must be there, a claim or an answer."""
+    document, _ = parse_body(reply.body)
+    if speech.result != "searchset":
+        return _read_operation(document, reply, speech, use, identifier)
+    found = _searchset(document, reply.status)
+    if found is None:
+        return _no_answer(reply, document, speech)
+    asked_for = [r for r in found if r.get("resourceType") == kind]
+    every = [r for r in found if r.get("resourceType") == speech.answered_by]
+    answers = [r for r in every if is_about(r, use, identifier)]
+    # An insurer may only be asked for its answers; then one about our claim is what is looked for.
+    is_of_answers = kind == speech.answered_by
+    ours = answers if is_of_answers else [r for r in asked_for if _bears(r, identifier)]
+    if not ours:
+        return _not_found(document, reply, speech, any_left=bool(asked_for or every))
+    return _found(answers, speech, use, identifier)
 
 
 def _read_operation(

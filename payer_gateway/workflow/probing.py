@@ -43,12 +43,12 @@ def keep(s: Services, tenant_id: str, insurer: str, answers: bool, said: str) ->
             insurers_mode.keep(work, row, after)
 
 
-def probe(s: Services, insurer: str, gives_up_s: float = PROBE_S) -> tuple[bool, str]:
+def probe(s: Services, insurer: str) -> tuple[bool, str]:
     """Ask an insurer whose breaker is open for its metadata, which books nothing: whether it
     answers at all, and what it said. An insurer without metadata answers too, with a 404."""
     address = s.addresses[insurer]
     try:
-        request = fhir_r4.metadata(address.url, deadline_s=gives_up_s, token=address.token)
+        request = fhir_r4.metadata(address.url, deadline_s=PROBE_S, token=address.token)
     except GatewayError as exc:
         return False, str(exc)
     reply = s.client.send(insurer, request)

@@ -89,12 +89,9 @@ def test_the_primarys_late_answer_sets_the_secondary_in_motion(build: Build) -> 
     try:
         services = build(url=taker.url)
         summary = take_in(services, another(TWO_COVERAGES))
-        (first,) = summary["submissions"]
         assert delivery.send_one(services, "w")
-        principal = replace(NORTHWIND, insurer=first["insurer"])
-        body = json.dumps(response(row_of(services, first["id"]).claim_identifier))
 
-        notified.take_answers(services, principal, first["insurer"], body.encode())
+        _the_primary_answers(services, summary)
         deliver(services)
     finally:
         taker.close()
@@ -108,12 +105,9 @@ def test_the_third_insurer_waits_for_the_second(services: Services) -> None:
     third = {**document["coverages"][1], "order": 3, "insurer": "STATE-MEDICAID"}
     document["coverages"] += [third | {"plan": "STATE-MEDICAID-2026"}]
     summary = take_in(services, document)
-    (first,) = summary["submissions"]
     assert delivery.send_one(services, "w")
-    principal = replace(NORTHWIND, insurer=first["insurer"])
-    body = json.dumps(response(row_of(services, first["id"]).claim_identifier))
 
-    notified.take_answers(services, principal, first["insurer"], body.encode())
+    _the_primary_answers(services, summary)
     deliver(services)
 
     sent = [s["insurer"] for s in submissions(services, summary["consultation"])]
@@ -212,3 +206,10 @@ def test_an_insurer_that_cannot_be_asked_for_its_answer_is_not_polled(
     assert standing.unanswered == 1
     assert attempts_of(services, submission_id) == [("send", "accepted_async")]
     assert {method for method, *_ in insurer.heard} == {"POST"}
+
+
+def _the_primary_answers(services: Services, summary: dict[str, Any]) -> None:
+    (first,) = summary["submissions"]
+    principal = replace(NORTHWIND, insurer=first["insurer"])
+    body = json.dumps(response(row_of(services, first["id"]).claim_identifier))
+    notified.take_answers(services, principal, first["insurer"], body.encode())
