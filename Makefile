@@ -1,4 +1,4 @@
-# Every target is one line that also works by hand; README gives those lines too.
+# Every target is a line or two that also work by hand; README gives those lines too.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
