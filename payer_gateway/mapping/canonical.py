@@ -21,6 +21,9 @@ from payer_gateway.domain.errors import Fault, InvalidInput
 # No amount, size or id needs more; written out in full, 1e999999999 would fill the memory.
 MAX_DIGITS = 400
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+# FHIR text has no characters below the space but tab and line breaks; they come as escapes only.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_ESCAPED_CONTROL = re.compile(rb"\\(?:[bf]|u00(?:0[0-8bcefBCEF]|1))")
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _BOM = b"\xef\xbb\xbf"
 _KEY = re.compile(rb'"[ \t\n\r]*:')
@@ -288,6 +291,37 @@ def _inspect(
                 cure = "write whole characters; this key holds half a surrogate pair"
                 faults.append(Fault(path_text(path), shorten(step), cure))
             _inspect(item, (*path, step), depth - 1, too_deep, faults)
+
+
+def refuse_control_characters(body: bytes, document: object) -> None:
+    """``document`` was read from ``body``. Raises InvalidInput naming each text and key that holds
+    a character below the space, other than tab and line breaks."""
+    if not _ESCAPED_CONTROL.search(body):
+        return
+    faults: list[Fault] = []
+    _find_control(document, (), faults)
+    if faults:
+        raise InvalidInput(tuple(faults))
+
+
+def _find_control(value: object, path: tuple[str | int, ...], faults: list[Fault]) -> None:
+    if isinstance(value, str) and _CONTROL.search(value):
+        cure = "remove the characters that cannot be seen (such as \\u0000) from this text"
+        faults.append(Fault(path_text(path), _visible(value), cure))
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            if _CONTROL.search(key):
+                cure = "remove the characters that cannot be seen (such as \\u0000) from this key"
+                faults.append(Fault(path_text(path), _visible(key), cure))
+            _find_control(below, (*path, key), faults)
+    elif isinstance(value, list):
+        for n, below in enumerate(value):
+            _find_control(below, (*path, n), faults)
+
+
+def _visible(text: str) -> str:
+    """Shortened, each control character as JSON escapes it."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", shorten(text))
 
 
 def _has_utf8(text: str) -> bool:

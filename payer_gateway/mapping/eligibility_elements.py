@@ -27,11 +27,31 @@ _ELEMENTS: dict[str, frozenset[str]] = {
     }.items()
 }
 _REQUIRED = ("status", "purpose", "patient", "created", "insurer")
-_OBJECTS = frozenset(
-    "meta text priority patient servicedPeriod enterer provider insurer facility information"
-    " coverage category productOrService quantity unitPrice diagnosisCodeableConcept"
-    " diagnosisReference".split()
-)
+_TYPES = {
+    type_: frozenset(f"{members} id extension".split())
+    for type_, members in {
+        "Reference": "reference type identifier display",
+        "CodeableConcept": "coding text",
+        "Period": "start end",
+        "Money": "value currency",
+        "Quantity": "value unit system code",  # a SimpleQuantity: no comparator
+    }.items()
+}
+# What is an object, and of which type where its members are looked at.
+_OBJECTS = {
+    **dict.fromkeys(("meta", "text"), None),
+    **dict.fromkeys(
+        "patient enterer provider insurer facility information coverage diagnosisReference".split(),
+        "Reference",
+    ),
+    **dict.fromkeys(
+        ("priority", "category", "productOrService", "diagnosisCodeableConcept"), "CodeableConcept"
+    ),
+    "servicedPeriod": "Period",
+    "unitPrice": "Money",
+    "quantity": "Quantity",
+}
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _MOST = {"insurance": 10, "item": 50, "supportingInfo": 100}
 PURPOSES = ("auth-requirements", "benefits", "discovery", "validation")
 _OTHER_VERSION = re.compile(r"/(1\.0|3\.0|4\.3|5\.0|DSTU2|STU3|R4B|R5|R6)/", re.IGNORECASE)
@@ -53,6 +73,9 @@ def check(request: Element, kind: str = "CoverageEligibilityRequest") -> None:
     for name in _REQUIRED:
         if request.value.get(name) in (None, "", [], {}):
             request.wrong(name, f"add it: a {kind} of FHIR R4 must have {name}")
+    own_id = request.text("id")
+    if own_id is not None and not _ID.fullmatch(own_id):
+        request.wrong("id", "write an id of at most 64 letters, digits, - and ., or leave it out")
     status = request.text("status")
     if status is not None and status != "active":
         request.wrong("status", "send an active request; no other is answered")
@@ -71,13 +94,27 @@ def _names(element: Element, kind: str) -> None:
     for name, value in element.value.items():
         plain = name[1:] if name.startswith("_") else name
         if plain not in known:
-            place = f"{element.path}.{name}" if name.isidentifier() else element.path
-            cure = f"remove {name[:60]!r}; FHIR R4 has no such element here"
-            element.faults.add(place, value, cure)
-        elif name in _OBJECTS and value is not None and not isinstance(value, Mapping):
-            element.wrong(name, "write an object")
+            _unknown(element, name, value)
+        elif name in _OBJECTS and value is not None:
+            if not isinstance(value, Mapping):
+                element.wrong(name, "write an object")
+                continue
+            type_ = _OBJECTS[name]
+            if type_ is not None and not value.keys() <= _TYPES[type_]:
+                _members(Element(value, f"{element.path}.{name}", element.faults), _TYPES[type_])
     if element.has("modifierExtension"):
         element.wrong("modifierExtension", "remove it; what it changes is unknown here")
+
+
+def _members(element: Element, known: frozenset[str]) -> None:
+    for name, value in element.value.items():
+        if name.removeprefix("_") not in known:
+            _unknown(element, name, value)
+
+
+def _unknown(element: Element, name: str, value: object) -> None:
+    place = f"{element.path}.{name}" if name.isidentifier() else element.path
+    element.faults.add(place, value, f"remove {name[:60]!r}; FHIR R4 has no such element here")
 
 
 def _profile(request: Element, kind: str) -> None:

@@ -13,8 +13,9 @@ from datetime import date, datetime
 from payer_gateway.domain.consultation import Identifier, Period
 from payer_gateway.domain.eligibility_question import Member
 from payer_gateway.domain.places import place_of
+from payer_gateway.mapping.consultation_fields import YEARS
 from payer_gateway.mapping.fhir_document import Pool
-from payer_gateway.mapping.fhir_element import Element
+from payer_gateway.mapping.fhir_element import Element, codings_of
 
 OURS = "https://payer-gateway.example"
 EXTENSION = f"{OURS}/StructureDefinition"
@@ -23,6 +24,13 @@ CENTER = f"{EXTENSION}/center-of-excellence"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 EIN = "urn:oid:2.16.840.1.113883.4.4"
 _STATUSES = ("active", "cancelled", "draft", "entered-in-error")  # of FHIR's financial resources
+# Codes and words for them: of FHIR, of X12 (as US prior authorizations have them) and of HL7 v3.
+_RELATIONSHIPS = {
+    **{word: word for word in ("self", "spouse", "child", "parent", "common", "other", "injured")},
+    **{"18": "self", "01": "spouse", "19": "child", "g8": "other"},
+    **{"oneself": "self", "sps": "spouse", "prn": "parent"},
+}
+_LONGEST_NUMBER = 80  # of a member, as in a consultation
 _LICENSE = "practitioner-qualification"  # US Core and Plan-Net name it alike
 # Names that stand in addresses where ISO 3166-1 alpha-2 should; another name is not understood,
 # which is better than taking it for a country abroad.
@@ -93,6 +101,8 @@ def patient_of(resource: Element | None, named: Element | None) -> Patient:
             return Patient(identifiers=(only,))
         return Patient()
     born = resource.when("birthDate")
+    if born is not None and not YEARS[0] <= born.year <= YEARS[1]:
+        resource.wrong("birthDate", f"write a year from {YEARS[0]} to {YEARS[1]}")
     country, state = _address(resource)
     return Patient(
         birth_date=born.date() if isinstance(born, datetime) else born,
@@ -235,7 +245,6 @@ def read_policy(
             Period(None, None),
             "active",
         )
-    relationship = next((c.code for c in coverage.concept("relationship")), "self")
     return Policy(
         number=number,
         is_focal=is_focal,
@@ -245,7 +254,7 @@ def read_policy(
         insurers=_insurer_names(pool, [*coverage.children("payor"), insurer]),
         plan=_plan(coverage),
         members=_members(coverage),
-        relationship=relationship,
+        relationship=_relationship(coverage),
         period=coverage.period("period") or Period(None, None),
         status=_status(coverage),
     )
@@ -258,11 +267,30 @@ def _status(coverage: Element) -> str:
     return status
 
 
+def _relationship(coverage: Element) -> str:
+    """To the subscriber; nothing said: self. What is not understood may be a child's, whose cover
+    ends with an age."""
+    concept = coverage.child("relationship")
+    if concept is None:
+        return "self"
+    said = [c.code for c in codings_of(concept)] or [concept.text("text") or "self"]
+    for word in said:
+        if (known := _RELATIONSHIPS.get(word.strip().lower())) is not None:
+            return known
+    cure = "write a code of subscriber-relationship: self, spouse, child, parent, common, other"
+    concept.faults.add(concept.path, said[0], cure)
+    return "self"
+
+
 def _plan(coverage: Element) -> str | None:
-    for each in coverage.children("class"):
-        if any(c.code == "plan" for c in each.concept("type")):
-            return each.text("value")
-    return None
+    plans = [
+        name
+        for each in coverage.children("class")
+        if any(c.code == "plan" for c in each.concept("type")) and (name := each.text("value"))
+    ]
+    if len(set(plans)) > 1:
+        coverage.wrong("class", "write one class of type plan; these name several plans")
+    return plans[0] if plans else None
 
 
 def _members(coverage: Element) -> tuple[str, ...]:
@@ -270,12 +298,19 @@ def _members(coverage: Element) -> tuple[str, ...]:
     numbers: list[str] = []
     others: list[str] = []
     for each in coverage.children("identifier"):
-        value = each.text("value")
+        value = _member_number(each, "value")
         if value is not None:
             is_member = any(c.code == "MB" for c in each.concept("type"))
             (numbers if is_member else others).append(value)
-    subscriber = coverage.text("subscriberId")
+    subscriber = _member_number(coverage, "subscriberId")
     return tuple(dict.fromkeys([*numbers, *([subscriber] if subscriber else []), *others]))
+
+
+def _member_number(holder: Element, name: str) -> str | None:
+    value = holder.text(name)
+    if value is not None and len(value) > _LONGEST_NUMBER:
+        holder.wrong(name, f"write a number of at most {_LONGEST_NUMBER} characters")
+    return value
 
 
 def _insurer_names(pool: Pool, references: Iterable[Element | None]) -> tuple[str, ...]:
@@ -285,7 +320,7 @@ def _insurer_names(pool: Pool, references: Iterable[Element | None]) -> tuple[st
         if reference is None:
             continue
         found = pool.find(reference)
-        if found is not None:
+        if found is not None and found.type == "Organization":
             words += [each.value for each in found.identifiers()]
             words += [word for word in (found.text("name"), *found.texts("alias")) if word]
         named = reference.child("identifier")

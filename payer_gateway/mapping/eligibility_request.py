@@ -17,6 +17,7 @@ from payer_gateway.codes.sets import ICD_10_PCS
 from payer_gateway.domain.consultation import OPINION_SERVICE, SERVICES, Coding
 from payer_gateway.domain.eligibility_question import Amount
 from payer_gateway.domain.errors import InvalidInput
+from payer_gateway.mapping.consultation_fields import YEARS
 from payer_gateway.mapping.eligibility_elements import check
 from payer_gateway.mapping.eligibility_orders import (
     MODE,
@@ -133,18 +134,18 @@ class _Reader:
         request, pool = self._request, self._pool
         orders = orders_of(request, pool)
         created = request.when("created")
+        _must_be_in_our_years(request, "created", created)
         lines = tuple(self._line(each) for each in request.children("item"))
+        pool.find(request.child("insurer"), "Organization")
         policies = self._policies()
         serviced = self._serviced() or ((created,) if created is not None else ())
         patient = self._patient()
-        provider = provider_of(
-            pool,
-            [
-                request.child("provider"),
-                *(each.element.child("provider") for each in lines),
-                *orders.performers,
-            ],
-        )
+        self._must_be_the_patients(policies)
+        named = [request.child("provider"), *(each.element.child("provider") for each in lines)]
+        for reference in named:
+            pool.find(reference, "Practitioner", "PractitionerRole", "Organization")
+        provider = provider_of(pool, [*named, *orders.performers])
+        _must_have_one_currency(lines)
         matters = _matters(lines, orders)
         purposes = tuple(dict.fromkeys(request.texts("purpose")))
         if purposes != ("validation",):
@@ -169,11 +170,27 @@ class _Reader:
         reference = self._request.child("patient")
         if reference is None:
             return Patient()
-        resource = self._pool.find(reference)
-        if resource is not None and resource.type != "Patient":
-            reference.wrong("reference", f"point at a Patient; this is a {resource.type}")
-            return Patient()
+        resource = self._pool.find(reference, "Patient")
+        if self._pool.find(reference) is None and self._pool.of("Patient"):
+            # Whoever it is, it is not the one of whom age and place were sent.
+            reference.wrong("reference", "point at the Patient that is sent along")
         return patient_of(resource, reference.child("identifier"))
+
+    def _must_be_the_patients(self, policies: Iterable[Policy]) -> None:
+        """Whose cover it is that is asked about, where both are sent along."""
+        reference = self._request.child("patient")
+        patient = self._pool.find(reference)
+        for policy in policies:
+            holder = policy.coverage.child("beneficiary") if policy.coverage is not None else None
+            if holder is None or reference is None:
+                continue
+            found = self._pool.find(holder)
+            if found is not None and patient is not None:
+                is_another = found is not patient
+            else:
+                is_another = len({_on_their_server(holder), _on_their_server(reference)} - {""}) > 1
+            if is_another:
+                holder.wrong("reference", "send the patient's own Coverage; this is another's")
 
     def _serviced(self) -> tuple[date | datetime, ...]:
         request = self._request
@@ -181,10 +198,12 @@ class _Reader:
             period = request.period("servicedPeriod")
             given = (period.start, period.end) if period is not None else ()
             days = tuple(each for each in given if each is not None)
-            if period is not None and not days:
+            if request.value["servicedPeriod"] == {}:
                 request.wrong("servicedPeriod", "add its start")
+            _must_be_in_our_years(request, "servicedPeriod", *days)
             return days
         day = request.day("servicedDate")
+        _must_be_in_our_years(request, "servicedDate", day)
         return () if day is None else (day,)
 
     def _policies(self) -> tuple[Policy, ...]:
@@ -225,7 +244,7 @@ class _Reader:
             codings = each.concept("diagnosisCodeableConcept")
             reference = each.child("diagnosisReference")
             if reference is not None:
-                condition = self._pool.find(reference)
+                condition = self._pool.find(reference, "Condition")
                 if condition is None:
                     reference.wrong("reference", "send the Condition along, or name the code here")
                     continue
@@ -283,6 +302,29 @@ def _mode(
     if _TELEHEALTH & set(modifiers) or place in TELEHEALTH_PLACES:
         return "telemedicine"
     return "in_person" if place is not None else None
+
+
+def _on_their_server(reference: Element) -> str:
+    """The address of a Patient on the sender's own server; "" for any other."""
+    address = reference.text("reference") or ""
+    return address if address.startswith("Patient/") else ""
+
+
+def _must_be_in_our_years(element: Element, name: str, *whens: date | datetime | None) -> None:
+    if any(when is not None and not YEARS[0] <= when.year <= YEARS[1] for when in whens):
+        element.wrong(name, f"write a year from {YEARS[0]} to {YEARS[1]}")
+
+
+def _must_have_one_currency(lines: Iterable[Line]) -> None:
+    """A sum of two currencies is none, and what it costs would go unsaid."""
+    priced = [line for line in lines if line.price is not None]
+    for line in priced:
+        first = priced[0].price
+        price = line.element.child("unitPrice")
+        if price is not None and first is not None and line.price is not None:
+            if line.price.currency != first.currency:
+                cure = f"write {first.currency}: all items of a request have one currency"
+                price.wrong("currency", cure)
 
 
 def _must_have_diagnoses(matters: Iterable[Matter]) -> None:

@@ -15,10 +15,8 @@ from payer_gateway.domain.consultation import Identifier
 from payer_gateway.domain.errors import InvalidInput
 from payer_gateway.mapping.fhir_element import Element, Faults, identifier_of
 
-# Bundles that are orders to a server, or a server's own, are no question.
-_NO_QUESTION = frozenset(
-    {"batch", "transaction", "batch-response", "transaction-response", "history", "searchset"}
-)
+# Other Bundles are orders to a server, or a server's own.
+_QUESTIONS = ("collection", "document", "message")
 _MOST_ENTRIES = 200
 # What the question was called before R4 (STU3).
 _BEFORE_R4 = {"CoverageEligibilityRequest": "EligibilityRequest"}
@@ -31,12 +29,13 @@ class Pool:
     by_name: dict[str, Element] = field(default_factory=dict)
     contained: dict[str, list[tuple[str, Element]]] = field(default_factory=dict)  # by id
     all: list[Element] = field(default_factory=list)
+    shared: set[str] = field(default_factory=set)  # names that two resources go by
 
     def put(self, resource: Element, *names: str | None) -> None:
         self.all.append(resource)
         for name in names:
-            if name:
-                self.by_name.setdefault(name, resource)
+            if name and self.by_name.setdefault(name, resource) is not resource:
+                self.shared.add(name)
         for each in resource.children("contained"):
             self.all.append(each)
             local = each.value.get("id")
@@ -46,29 +45,43 @@ class Pool:
     def of(self, kind: str) -> list[Element]:
         return [each for each in self.all if each.type == kind]
 
-    def find(self, reference: Element | None) -> Element | None:
-        """The resource that a Reference leads to: by its address, else by its identifier."""
-        if reference is None:
-            return None
+    def find(self, reference: Element | None, *kinds: str) -> Element | None:
+        """The resource that a Reference leads to: by its address, else by its identifier. One of
+        none of these ``kinds`` is a fault, and is not found."""
+        found = None if reference is None else self._find(reference)
+        if reference is None or found is None or not kinds or found.type in kinds:
+            return found
+        what = found.type or "resource without a type"
+        article = "an" if kinds[0].startswith("O") else "a"
+        wanted = f"{article} {' or '.join(kinds)}"
+        reference.wrong("reference", f"point at {wanted}; this is a {what}")
+        return None
+
+    def _find(self, reference: Element) -> Element | None:
         address = reference.text("reference")
         if address is not None:
-            found = self._at(address, reference.path)
+            found = self._at(address, reference)
             if found is not None:
                 return found
         named = reference.child("identifier")
         wanted = identifier_of(named) if named is not None else None
         return None if wanted is None else self._called(wanted)
 
-    def _at(self, address: str, asked_from: str) -> Element | None:
+    def _at(self, address: str, reference: Element) -> Element | None:
         if address.startswith("#"):  # inside the resource that points at it, and nowhere else
             holders = self.contained.get(address[1:], [])
-            return next((e for holder, e in holders if asked_from.startswith(holder)), None)
+            inside = [e for holder, e in holders if reference.path.startswith(holder)]
+            if len(inside) != 1:
+                cure = "send exactly one resource of this id contained in the one that points at it"
+                reference.wrong("reference", cure)
+            return inside[0] if inside else None
         # A version asked for (…/_history/2) is that of the one copy that was sent.
         address = address.partition("/_history/")[0]
-        found = self.by_name.get(address)
-        if found is None and "/" in address:
-            found = self.by_name.get("/".join(address.split("/")[-2:]))
-        return found
+        if address not in self.by_name and "/" in address:
+            address = "/".join(address.split("/")[-2:])
+        if address in self.shared:
+            reference.wrong("reference", "write the fullUrl; several resources go by this name")
+        return self.by_name.get(address)
 
     def _called(self, wanted: Identifier) -> Element | None:
         # Practitioner and organization may share a number; the first that has it is meant.
@@ -125,7 +138,7 @@ def _parameter(root: Element, faults: Faults) -> Element:
 
 def _bundle(bundle: Element, wanted: str, faults: Faults) -> Submitted:
     kind = bundle.text("type")
-    if kind is None or kind in _NO_QUESTION:
+    if kind not in _QUESTIONS:
         bundle.wrong("type", "send a Bundle of type collection")
     pool = Pool()
     asked: list[tuple[Element, str | None]] = []
@@ -133,11 +146,15 @@ def _bundle(bundle: Element, wanted: str, faults: Faults) -> Submitted:
     if len(entries) > _MOST_ENTRIES:
         bundle.wrong("entry", f"send at most {_MOST_ENTRIES} entries")
         raise InvalidInput(tuple(faults.found))
+    urls: set[str] = set()
     for entry in entries:
         resource = entry.child("resource")
         if resource is None:
             continue
         url, kind_of = entry.text("fullUrl"), resource.type
+        if url in urls:
+            entry.wrong("fullUrl", "write another; an entry before has this one")
+        urls.update((url,) if url else ())
         name = resource.value.get("id")
         short = f"{kind_of}/{name}" if isinstance(name, str) else ""
         tail = "/".join(url.split("/")[-2:]) if url and "/" in url else ""

@@ -92,7 +92,7 @@ class PlanShelf:
         if wanted not in known:
             raise MappingError(
                 f"no plan is named {shorten(name)!r}; write one of {', '.join(known) or '(none)'},"
-                f" or add {self._folder}/<name>/v1.yaml"
+                " or add mappings/plans/<name>/v1.yaml"
             )
         folder = self._folder / wanted
         changed = _changed(folder)

@@ -40,7 +40,7 @@ def create_web_app(services: Services) -> Flask:
 
     @app.errorhandler(Exception)
     def _failed(exc: Exception) -> Response:
-        if request.path.startswith(_FHIR):
+        if f"{request.path}/".startswith(_FHIR):
             return outcomes.outcome(exc)
         return problems.problem_of(exc).response()
 

@@ -9,19 +9,20 @@ from typing import Any, TypeVar
 
 from flask import request
 from marshmallow import ValidationError, validates_schema
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import Fault, InvalidInput
 from payer_gateway.domain.submission import State
 from payer_gateway.mapping.canonical import canonical_json, parse_json, path_text, shorten
 from payer_gateway.mapping.consultation_fields import Choice, Flag, Shape, Text, Told, at, flat
-from payer_gateway.web.problems import Unreadable
+from payer_gateway.web.problems import NotJson, Unreadable
 
 T = TypeVar("T")
 
 LARGEST_BODY = 1024 * 1024
 LARGEST_PAGE = 200
+_UTF_8 = ("utf-8", "utf8", "us-ascii")  # a part of UTF-8 is UTF-8
 
 
 def raw_body() -> bytes:
@@ -30,8 +31,17 @@ def raw_body() -> bytes:
     is_json = declared == "application/json" or (
         declared.startswith("application/") and declared.endswith("+json")
     )
-    if not is_json or request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType
+    if not is_json:
+        cure = "send application/json (to /fhir: application/fhir+json)"
+        raise NotJson((Fault("header.Content-Type", shorten(declared) or None, cure),))
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in _UTF_8:
+        cure = "send UTF-8, as JSON is; leave the charset out"
+        raise NotJson((Fault("header.Content-Type", shorten(charset), cure),))
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        cure = "send the body as it is, not compressed; leave the header out"
+        raise NotJson((Fault("header.Content-Encoding", shorten(encoding), cure),))
     body = request.get_data(cache=False)
     if len(body) > LARGEST_BODY:
         raise RequestEntityTooLarge
@@ -63,6 +73,14 @@ def read(shape: type[Shape], document: object) -> Any:
 
 def read_body(shape: type[Shape]) -> Any:
     return read(shape, json_of(raw_body()))
+
+
+def no_query() -> None:
+    """Raises Unreadable: an address without parameters ignores none."""
+    names = tuple(request.args)
+    if names:
+        cure = "leave it out; nothing is asked by query here"
+        raise Unreadable(tuple(Fault(_in_query(name), None, cure) for name in names))
 
 
 def read_query(shape: type[Shape]) -> Any:

@@ -16,6 +16,7 @@ def eligibility(services: Services) -> Blueprint:
 
     @routes.post("")
     def check() -> Response:
+        bodies.no_query()
         body = bodies.raw_body()
         bodies.json_of(body)
         return json_answer(checking.check(services, caller(), body))

@@ -8,10 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotAcceptable
 
 from payer_gateway.domain.errors import Fault, NotFound
-from payer_gateway.mapping.canonical import encode_checked, shorten
+from payer_gateway.mapping.canonical import (
+    encode_checked,
+    refuse_control_characters,
+    shorten,
+)
 from payer_gateway.mapping.capability import capability_statement
 from payer_gateway.mapping.terminology import (
     reason_code_system,
@@ -20,13 +23,14 @@ from payer_gateway.mapping.terminology import (
 )
 from payer_gateway.web import bodies
 from payer_gateway.web.outcomes import FHIR_JSON
-from payer_gateway.web.problems import Unreadable
+from payer_gateway.web.problems import NotOffered, Unreadable
 from payer_gateway.web.signin import caller
 from payer_gateway.workflow import asking
 from payer_gateway.workflow.services import Services
 
-_JSON = ("json", "*/*", "application/*")
+_JSON = ("application/fhir+json", "application/json", "application/*", "*/*", "text/json", "json")
 _FORMATS = ("json", "application/json", "application/fhir+json")
+_MODES = ("full", "normative")  # of a CapabilityStatement
 
 
 def fhir(services: Services) -> Blueprint:
@@ -44,9 +48,10 @@ def fhir(services: Services) -> Blueprint:
     @routes.before_request
     def _agree() -> None:
         """We speak JSON, and FHIR R4."""
-        wanted = request.headers.get("Accept", "*/*").lower() or "*/*"
-        if not any(kind in wanted for kind in _JSON):
-            raise NotAcceptable
+        wanted = request.headers.get("Accept", "")
+        if wanted and not any(map(_is_ours, wanted.lower().split(","))):
+            cure = "accept application/fhir+json (fhirVersion=4.0), or leave the header out"
+            raise NotOffered((Fault("header.Accept", shorten(wanted), cure),))
         version = request.mimetype_params.get("fhirversion")
         if version is not None and not version.startswith("4.0"):
             cure = "send FHIR R4: fhirVersion=4.0, or leave it out"
@@ -57,11 +62,16 @@ def fhir(services: Services) -> Blueprint:
         _query(())
         body = bodies.raw_body()
         with turn:
-            return _answer(asking.submit(services, caller(), bodies.json_of(body)))
+            document = bodies.json_of(body)
+            refuse_control_characters(body, document)
+            return _answer(asking.submit(services, caller(), document))
 
     @routes.get("/metadata")
     def metadata() -> Response:
-        _query(("mode",))
+        mode = _query(("mode",)).get("mode", "full")
+        if mode not in _MODES:
+            cure = f"write {' or '.join(_MODES)}, or leave it out; there is no other statement"
+            raise Unreadable((Fault("query.mode", shorten(mode), cure),))
         return _answer(statement)
 
     @routes.get("/CodeSystem")
@@ -81,6 +91,14 @@ def fhir(services: Services) -> Blueprint:
         return _one("ConceptMap", resource_id, concept_maps)
 
     return routes
+
+
+def _is_ours(wanted: str) -> bool:
+    """Whether one member of an Accept header, in lower case, is a form that we write."""
+    kind, *parameters = (part.strip() for part in wanted.split(";"))
+    given = dict(each.partition("=")[::2] for each in parameters)
+    is_wanted = given.get("q", "1").strip("0.") != ""  # q=0 asks for anything but this
+    return kind in _JSON and is_wanted and given.get("fhirversion", "4.0").startswith("4.0")
 
 
 def _found(resources: Mapping[str, Any]) -> Response:
@@ -109,8 +127,14 @@ def _query(known: tuple[str, ...]) -> dict[str, str]:
     if wrong:
         cure = f"leave it out; known here: {', '.join((*known, '_format'))}"
         raise Unreadable(tuple(Fault(f"query.{shorten(name)}", None, cure) for name in wrong))
-    if given.get("_format", "json").replace(" ", "+") not in _FORMATS:
-        raise NotAcceptable
+    unclear = [name for name, values in given.lists() if len(values) > 1 or not values[0]]
+    if unclear:
+        cure = "give it once, with a value"
+        raise Unreadable(tuple(Fault(f"query.{name}", None, cure) for name in unclear))
+    form = given.get("_format", "json").replace(" ", "+")
+    if form not in _FORMATS:
+        cure = f"write one of {', '.join(_FORMATS)}, or leave it out"
+        raise NotOffered((Fault("query._format", shorten(form), cure),))
     return {name: given[name] for name in known if name in given}
 
 

@@ -39,8 +39,6 @@ def outcome(exc: Exception) -> Response:
 def _text(told: Told) -> str:
     if told.name == "no-such-address":
         return f"{told.title}. GET /fhir/metadata says what there is."
-    if told.name == "not-json":
-        return "Send Content-Type: application/fhir+json or application/json, not compressed."
     if told.name == "unreadable-request" and not told.faults:
         return told.title
     return told.detail

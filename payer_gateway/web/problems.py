@@ -12,9 +12,7 @@ from flask import Response
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
-    NotAcceptable,
     RequestEntityTooLarge,
-    UnsupportedMediaType,
 )
 from werkzeug.exceptions import NotFound as NoRoute
 
@@ -41,6 +39,14 @@ TYPES = "https://payer-gateway.example/problems/"
 
 class Unreadable(InvalidInput):
     """The request itself is wrong: JSON that cannot be read, a header or query parameter."""
+
+
+class NotJson(InvalidInput):
+    """The body is declared as something other than plain JSON in UTF-8."""
+
+
+class NotOffered(InvalidInput):
+    """The answer is wanted in a form that we do not write."""
 
 
 class NotSignedIn(GatewayError):
@@ -86,7 +92,7 @@ _TABLE: dict[type[BaseException], Kind] = {
         "This address does not take this method",
         "The Allow header names what it takes.",
     ),
-    NotAcceptable: Kind(
+    NotOffered: Kind(
         406,
         "not-acceptable",
         "We answer in JSON only",
@@ -105,7 +111,7 @@ _TABLE: dict[type[BaseException], Kind] = {
         "The body is too large",
         "A body may have at most 1 MiB; documents are named by their link, never sent.",
     ),
-    UnsupportedMediaType: Kind(
+    NotJson: Kind(
         415,
         "not-json",
         "The body is not declared as JSON",
@@ -190,6 +196,9 @@ def _told(kind: Kind, exc: Exception) -> Told:
         headers["Allow"] = ", ".join(exc.valid_methods)
     reason = exc.reason if isinstance(exc, MemberUnknown) else None
     detail = kind.detail or str(exc)
+    if isinstance(exc, MethodNotAllowed) and exc.valid_methods:
+        asking = " or ".join(m for m in exc.valid_methods if m not in ("HEAD", "OPTIONS"))
+        detail = f"Send {asking} to it, as the Allow header says."
     return Told(kind.status, kind.name, kind.title, detail, _faults(exc), headers, reason)
 
 
