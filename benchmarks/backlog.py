@@ -84,7 +84,7 @@ def grow(services: Services, n: int, so_far: int) -> None:
 def one_pick(services: Services, whole: list[float], lock: list[float], choose: list[float]) -> int:
     """Lease a batch and undo it; how many of the paused insurer's claims were in it."""
     insurers = [PAUSED, *HEALTHY]
-    plain_talkable, plain_candidates = picking._talkable, picking.candidates
+    plain_candidates = picking.candidates
 
     def timed(work: Work, source: State, wanted: Any) -> Any:
         began = time.perf_counter()
@@ -96,7 +96,7 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
     try:
         with services.database.write() as work:
             began = time.perf_counter()
-            work.conn.execute(plain_talkable(work, State.READY, insurers)).all()
+            picking.talkable(work, State.READY, insurers, lock=False)
             lock.append(time.perf_counter() - began)
             began = time.perf_counter()
             batch = picking.pick_batch(
@@ -119,11 +119,11 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
 def plan(services: Services) -> list[str]:
     with services.database.read() as work:
         wanted = [picking.Wanted("default", name, 1, 8, 8) for name in HEALTHY]
-        query = picking.per_insurer(work, State.READY, wanted)
+        query = picking.per_insurer(State.READY)
         compiled = query.compile(work.conn, compile_kwargs={"render_postcompile": True})
         lines = work.conn.exec_driver_sql(
             f"EXPLAIN (ANALYZE, BUFFERS) {compiled}",
-            dict(compiled.params),
+            {**compiled.params, **picking.given(work, wanted)},
         )
         return [str(line[0]) for line in lines]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3 import PoolManager
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import IncompleteRead, InvalidHeader
@@ -28,6 +29,7 @@ from payer_gateway.insurers.addresses import AddressBook
 from payer_gateway.insurers.wire import Exchange, PlainConnection, Stopped, TLSConnection, told
 
 _PIECE = 64 * 1024
+_PATHS = 64
 
 
 class HttpClient:
@@ -140,7 +142,8 @@ def _prepared(request: Request) -> requests.PreparedRequest:
     # A search's address names one claim and is not seen again; a submit's is always the same.
     look = _prepared_url if request.body is not None else _prepared_url.__wrapped__
     prepared.url = look(request.url)
-    prepared.prepare_headers(dict(request.headers))
+    # Not prepare_headers: http.client refuses by itself what would break the framing.
+    prepared.headers = CaseInsensitiveDict(request.headers)
     if "Accept-Encoding" not in prepared.headers:
         prepared.headers["Accept-Encoding"] = "identity"
     if request.body is not None:
@@ -157,6 +160,7 @@ class _Adapter(HTTPAdapter):
     def __init__(self, tls: ssl.SSLContext, idle_s: float) -> None:
         self._tls = tls
         self._idle_s = idle_s
+        self._pools: dict[str, _PlainPool | _TLSPool] = {}
         super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(
@@ -180,12 +184,27 @@ class _Adapter(HTTPAdapter):
         cert: Any = None,
     ) -> HTTPConnectionPool:
         """The pool for the request's host, told which exchange it is for. Never a proxy."""
-        pool = self.poolmanager.connection_from_url(request.url or "")
-        if not isinstance(pool, _PlainPool | _TLSPool):
-            raise TypeError(type(pool).__name__)
+        # An insurer has a handful of paths; reading one's URL anew costs as much as a header.
+        path = (request.url or "").partition("?")[0]
+        pool = self._pools.get(path)
+        if pool is None or pool.pool is None:  # unknown, or closed to make room for another host's
+            found = self.poolmanager.connection_from_url(path)
+            if not isinstance(found, _PlainPool | _TLSPool):
+                raise TypeError(type(found).__name__)
+            if len(self._pools) >= _PATHS:
+                self._pools.clear()
+            self._pools[path] = pool = found
         pool.exchange = self.exchange
         pool.idle_s = self._idle_s
         return pool
+
+    def build_response(
+        self, req: requests.PreparedRequest, resp: BaseHTTPResponse
+    ) -> requests.Response:
+        """Only what is read of it: no cookies, no encoding, no history."""
+        response = requests.Response()
+        response.raw = resp
+        return response
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing to do: the TLS context decides, and nobody can switch it off per request."""

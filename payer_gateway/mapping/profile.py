@@ -66,7 +66,10 @@ class Profile:
 
     def for_use(self, use: Use) -> Profile:
         """This version as it holds for one use: ``delivery`` is the one of that use."""
-        return dataclasses.replace(self, delivery=self.deliveries[use])
+        delivery = self.deliveries[use]
+        if delivery is self.delivery:
+            return self
+        return dataclasses.replace(self, delivery=delivery)
 
     def agreed_fee(self, services: Iterable[Service]) -> Money | None:
         """What the insurer has agreed to allow for all of these; None unless every one of them has

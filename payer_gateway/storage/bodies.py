@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BindParameter, bindparam, select, update
 
 from payer_gateway.domain.errors import NotFound
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id, new_ids
 from payer_gateway.storage.statements import insert_all_if_absent, insert_if_absent, insert_many
 from payer_gateway.storage.tables import body
+
+_TENANTS: BindParameter[Any] = bindparam("tenants", expanding=True)
+_BYTES = select(body.c.tenant_id, body.c.id, body.c.bytes).where(
+    body.c.tenant_id.in_(_TENANTS), body.c.id.in_(bindparam("ids", expanding=True))
+)
+_SAME = select(body.c.tenant_id, body.c.sha256, body.c.id).where(
+    body.c.tenant_id.in_(_TENANTS), body.c.sha256.in_(bindparam("digests", expanding=True))
+)
 
 
 def put(work: Work, tenant_id: str, data: bytes, media_type: str) -> str:
@@ -74,11 +83,11 @@ def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
     """The bytes of several (tenant, body); what retention has expunged is left out."""
     if not wanted:
         return {}
-    found = work.conn.execute(
-        select(body.c.tenant_id, body.c.id, body.c.bytes).where(
-            body.c.id.in_([body_id for _, body_id in wanted])
-        )
-    )
+    asked = {
+        "tenants": list({tenant_id for tenant_id, _ in wanted}),
+        "ids": [body_id for _, body_id in wanted],
+    }
+    found = work.conn.execute(_BYTES, asked)
     known = {(row.tenant_id, row.id): bytes(row.bytes) for row in found}
     return {each: known[each] for each in wanted if each in known}
 
@@ -99,11 +108,10 @@ def put_all(work: Work, wanted: Sequence[tuple[str, bytes, str]]) -> list[str]:
     }
     # In one order everywhere, so that two groups with the same new bytes do not deadlock.
     insert_all_if_absent(work, body, [new[key] for key in sorted(new)])
-    found = work.conn.execute(
-        select(body.c.tenant_id, body.c.sha256, body.c.id).where(
-            body.c.tenant_id.in_({tenant_id for tenant_id, _ in keys}),
-            body.c.sha256.in_({digest for _, digest in keys}),
-        )
-    )
+    asked = {
+        "tenants": list({tenant_id for tenant_id, _ in keys}),
+        "digests": list({digest for _, digest in keys}),
+    }
+    found = work.conn.execute(_SAME, asked)
     known = {(row.tenant_id, row.sha256): str(row.id) for row in found}
     return [known[key] for key in keys]

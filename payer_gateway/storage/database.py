@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,8 +21,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
 
 from payer_gateway.domain.errors import SettingError
 
@@ -47,6 +48,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._writer: AbstractContextManager[object] = nullcontext()
         self._readers: _Readers | None = None
+        self._writers: _Writers | None = None
         try:
             parsed = make_url(url)
         except ArgumentError as exc:
@@ -58,12 +60,12 @@ class Database:
             # One driver is shipped; a bare postgresql:// means it.
             self.engine: Engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
-                pool_pre_ping=True,
                 pool_size=20,
                 max_overflow=20,
                 # Nothing that lives in a session: pgbouncer may hand out another one each time.
                 connect_args={"prepare_threshold": None},
             )
+            _ping_what_idled(self.engine)
         elif parsed.get_backend_name() == "sqlite":
             self.engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30})
             # SQLite has one writer. Threads of this process queue for it here, where the next one
@@ -71,6 +73,7 @@ class Database:
             self._writer = threading.Lock()
             _prepare_sqlite(self.engine, "BEGIN IMMEDIATE")
             self._readers = _Readers(parsed)
+            self._writers = _Writers(parsed, self.engine)
         else:
             raise SettingError(
                 f"PAYER_GATEWAY_DATABASE_URL: {parsed.get_backend_name()} is not supported;"
@@ -84,8 +87,10 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Work]:
         """A transaction that commits when the block ends and rolls back when it raises."""
-        with self._writer, self.engine.begin() as conn:
-            yield Work(conn, _now(conn, _WRITING))
+        with self._writer:
+            engine = self.engine if self._writers is None else self._writers.engine()
+            with engine.begin() as conn:
+                yield Work(conn, _now(conn, _WRITING))
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -129,6 +134,8 @@ class Database:
         self.engine.dispose()
         if self._readers is not None:
             self._readers.close()
+        if self._writers is not None:
+            self._writers.close()
 
 
 class _Readers:
@@ -188,6 +195,74 @@ class _Readers:
         if kept is not None and kept[0] == os.getpid():
             while kept[2]:
                 kept[2].pop().close()
+
+
+class _Writers:
+    """Kept connections for writing to a SQLite file: opening one costs more than most transactions.
+    They belong to one process, as the readers', and to one file: should another be put in its
+    place, nothing more goes into the one that is gone. ``fresh`` serves while there is no file."""
+
+    def __init__(self, url: URL, fresh: Engine) -> None:
+        self._url, self._fresh = url, fresh
+        self._path = Path(url.database or "")
+        self._opening = threading.Lock()
+        self._open: tuple[tuple[int, int, int], Engine] | None = None
+
+    def engine(self) -> Engine:
+        of = self._identity()
+        if of is None:
+            return self._fresh
+        with self._opening:
+            if self._open is None or self._open[0] != of:
+                self._let_go()
+                engine = create_engine(
+                    self._url,
+                    poolclass=QueuePool,
+                    max_overflow=64,
+                    pool_reset_on_return=None,  # every transaction is ended by itself
+                    connect_args={"timeout": 30},
+                )
+                _prepare_sqlite(engine, "BEGIN IMMEDIATE")
+                self._open = of, engine
+            return self._open[1]
+
+    def close(self) -> None:
+        with self._opening:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._open is not None and self._open[0][0] == os.getpid():
+            self._open[1].dispose()
+
+    def _identity(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return os.getpid(), found.st_dev, found.st_ino
+
+
+# A connection that was used within that time is taken to be alive. If it is not (the server was
+# restarted), one transaction fails, and the pool is made anew.
+_TRUSTED_S = 2.0
+
+
+def _ping_what_idled(engine: Engine) -> None:
+    """SQLAlchemy's own pre-ping is a round trip before every transaction."""
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(_dbapi: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(dbapi: Any, record: Any, _proxy: Any) -> None:
+        used_at = record.info.get("used_at")
+        if used_at is None or time.monotonic() - used_at < _TRUSTED_S:
+            return
+        try:
+            engine.dialect.do_ping(dbapi)
+        except engine.dialect.loaded_dbapi.Error as exc:
+            raise DisconnectionError() from exc
 
 
 def _must_fit(found: str | None) -> None:

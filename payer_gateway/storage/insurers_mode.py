@@ -5,16 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from payer_gateway.domain.flow import Breaker, Flow
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.storage.tables import insurer, insurer_event, submission, tenant
+from payer_gateway.storage.types import Instant
 
 _FLOW = tuple(f.name for f in fields(Flow))
+_ONE = select(insurer).where(
+    insurer.c.tenant_id == bindparam("its_tenant"), insurer.c.id == bindparam("its_id")
+)
 
 
 def ensure(
@@ -62,7 +78,8 @@ def all_of(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
 
 
 def get(work: Work, tenant_id: str, insurer_id: str) -> Row[Any] | None:
-    return work.conn.execute(select(insurer).where(*_mine(tenant_id, insurer_id))).one_or_none()
+    asked = {"its_tenant": tenant_id, "its_id": insurer_id}
+    return work.conn.execute(_ONE, asked).one_or_none()
 
 
 def set_mode(
@@ -162,13 +179,20 @@ def keep(work: Work, row: Row[Any], flow: Flow, by: str = "delivery") -> None:
 
 def probes_due(work: Work, insurers: Sequence[str], *, lock: bool) -> Sequence[Row[Any]]:
     """Insurers with an open breaker whose next probe is due and for whom something waits."""
+    asked = {"insurers": insurers, "now": work.now}
+    return work.conn.execute(_probes_due(lock=lock), asked).all()
+
+
+@cache
+def _probes_due(*, lock: bool) -> Select[Any]:
+    now: BindParameter[Any] = bindparam("now", type_=Instant())
     waits = (
         select(submission.c.id)
         .where(
             submission.c.tenant_id == insurer.c.tenant_id,
             submission.c.insurer_id == insurer.c.id,
             submission.c.state.in_(["ready", "in_doubt"]),
-            submission.c.next_at <= work.now,
+            submission.c.next_at <= now,
         )
         .exists()
     )
@@ -176,18 +200,17 @@ def probes_due(work: Work, insurers: Sequence[str], *, lock: bool) -> Sequence[R
         select(insurer)
         .join(tenant, tenant.c.id == insurer.c.tenant_id)
         .where(
-            insurer.c.id.in_(insurers),
+            insurer.c.id.in_(bindparam("insurers", expanding=True)),
             insurer.c.mode != "paused",
             tenant.c.stopped_at.is_(None),
             insurer.c.breaker == Breaker.OPEN.value,
-            or_(insurer.c.breaker_until.is_(None), insurer.c.breaker_until <= work.now),
-            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= work.now),
+            or_(insurer.c.breaker_until.is_(None), insurer.c.breaker_until <= now),
+            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= now),
             waits,
         )
         .order_by(insurer.c.breaker_until)
     )
-    locked = due.with_for_update(skip_locked=True, of=insurer)
-    return work.conn.execute(locked if lock else due).all()
+    return due.with_for_update(skip_locked=True, of=insurer) if lock else due
 
 
 def under_way(work: Work, tenant_id: str, insurer_id: str | None) -> int:

@@ -7,10 +7,24 @@ Every move is one UPDATE that names the state (and the lease) it starts from, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Insert,
+    Row,
+    Text,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from payer_gateway.domain.errors import LeaseLost, NotFound
 from payer_gateway.domain.submission import (
@@ -25,6 +39,7 @@ from payer_gateway.domain.submission import (
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id
 from payer_gateway.storage.tables import attempt, submission, transition
+from payer_gateway.storage.types import Id, Instant
 
 # What the reaper writes on an attempt whose worker is gone.
 LEASE_EXPIRED = "lease expired"
@@ -151,11 +166,25 @@ def change(work: Work, row: Row[Any], **values: Any) -> None:
         raise LeaseLost(f"submission {row.id} was changed by somebody else")
 
 
+# What is done to every batch is put together once; the batch's ids are bound.
+_OF_BATCH = submission.c.id.in_(bindparam("ids", expanding=True))
+_NOW: BindParameter[Any] = bindparam("now", type_=Instant())
+_TOKEN: BindParameter[Any] = bindparam("token", type_=Id)
+
+
 def open_attempts(
-    work: Work, of_batch: ColumnElement[bool], *, kind: str, worker: str, lease_token: str
+    work: Work, ids: Sequence[str], *, kind: str, worker: str, lease_token: str
 ) -> None:
     """Write the attempts of a batch before a byte leaves (rule L3), in one statement: number,
     trigger and bytes are those of each submission's row as it stands before it is taken."""
+    work.conn.execute(
+        _attempts_of_batch(kind),
+        {"ids": ids, "worker": worker, "token": lease_token, "now": work.now},
+    )
+
+
+@cache
+def _attempts_of_batch(kind: str) -> Insert:
     facts: dict[str, ColumnElement[Any]] = {
         "tenant_id": submission.c.tenant_id,
         "insurer_id": submission.c.insurer_id,
@@ -163,57 +192,71 @@ def open_attempts(
         "n": submission.c.exchanges + 1,
         "kind": literal(kind),
         "trigger": submission.c.trigger,
-        "worker": literal(worker),
-        "lease_token": literal(lease_token, attempt.c.lease_token.type),
-        "started_at": literal(work.now, attempt.c.started_at.type),
+        "worker": bindparam("worker", type_=Text()),
+        "lease_token": _TOKEN,
+        "started_at": _NOW,
     }
     if kind == "send":
         facts["request_body_id"] = submission.c.body_id
-    work.conn.execute(
-        attempt.insert().from_select(list(facts), select(*facts.values()).where(of_batch))
-    )
+    return attempt.insert().from_select(list(facts), select(*facts.values()).where(_OF_BATCH))
 
 
 def take(
     work: Work,
     source: State,
     target: State | None,
-    of_batch: ColumnElement[bool],
-    event: str,
+    ids: Sequence[str],
     by: str,
-    held: dict[Any, Any],
+    lease_token: str,
+    lease_until: datetime,
 ) -> Sequence[Row[Any]]:
     """Lease a batch that stands in ``source`` and is free, moving it to ``target`` (None: it stays,
     only its answer is fetched); the rows as they stand now. Each move has its transition row."""
-    values = dict(held)
-    if target is not None:
-        check_move(source, target)
-        values[submission.c.state] = target.value
     rows = work.conn.execute(
-        update(submission)
-        .where(of_batch, submission.c.state == source.value, submission.c.lease_token.is_(None))
-        .values(values)
-        .returning(submission)
+        _taking(source, target), {"ids": ids, "token": lease_token, "until": lease_until}
     ).all()
     if target is not None and rows:
         work.conn.execute(
-            transition.insert(),
-            [
-                {
-                    "tenant_id": row.tenant_id,
-                    "insurer_id": row.insurer_id,
-                    "submission_id": row.id,
-                    "at": work.now,
-                    "source": source.value,
-                    "target": target.value,
-                    "event": event,
-                    "by": by,
-                    "attempt_n": row.exchanges,
-                }
-                for row in rows
-            ],
+            _moves_of_batch(source, target),
+            {"ids": [r.id for r in rows], "now": work.now, "by": by},
         )
     return rows
+
+
+@cache
+def _taking(source: State, target: State | None) -> ReturningUpdate[Any]:
+    held: dict[Any, Any] = {
+        submission.c.lease_token: _TOKEN,
+        submission.c.lease_until: bindparam("until", type_=Instant()),
+        submission.c.exchanges: submission.c.exchanges + 1,
+    }
+    if target is not None:
+        check_move(source, target)
+        held[submission.c.state] = target.value
+    if target is State.SENDING:
+        held |= {submission.c.attempts: submission.c.attempts + 1, submission.c.trigger: "auto"}
+    return (
+        update(submission)
+        .where(_OF_BATCH, submission.c.state == source.value, submission.c.lease_token.is_(None))
+        .values(held)
+        .returning(submission)
+    )
+
+
+@cache
+def _moves_of_batch(source: State, target: State) -> Insert:
+    facts: dict[str, ColumnElement[Any]] = {
+        "tenant_id": submission.c.tenant_id,
+        "insurer_id": submission.c.insurer_id,
+        "submission_id": submission.c.id,
+        "at": _NOW,
+        "source": literal(source.value),
+        "target": literal(target.value),
+        "event": literal("picked" if target is State.SENDING else "asking"),
+        "by": bindparam("by", type_=Text()),
+        "attempt_n": submission.c.exchanges,
+    }
+    return transition.insert().from_select(list(facts), select(*facts.values()).where(_OF_BATCH))
 
 
 def close_attempt(

@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, literal_column, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    literal_column,
+    or_,
+    select,
+)
 
 from payer_gateway.domain.flow import Breaker
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.tables import insurer, submission, tenant
+from payer_gateway.storage.types import Instant
 
 _ITS_INSURER = and_(
     insurer.c.tenant_id == submission.c.tenant_id, insurer.c.id == submission.c.insurer_id
@@ -43,14 +53,20 @@ def due_to_wake(work: Work, limit: int = 200) -> Sequence[Row[Any]]:
     ).all()
 
 
+_NOW: BindParameter[Any] = bindparam("now", type_=Instant())
+_TIME_HAS_WORK = select(
+    or_(
+        select(submission.c.id).where(submission.c.lease_until < _NOW).exists(),
+        select(submission.c.id)
+        .where(submission.c.state == literal_column("'retry_wait'"), submission.c.next_at <= _NOW)
+        .exists(),
+    )
+)
+
+
 def time_has_work(work: Work) -> bool:
     """Whether a lease ran out or a retry is due. Locks nothing."""
-    expired = select(submission.c.id).where(submission.c.lease_until < work.now)
-    wakes = select(submission.c.id).where(
-        submission.c.state == literal_column("'retry_wait'"), submission.c.next_at <= work.now
-    )
-    found = work.conn.execute(select(or_(expired.exists(), wakes.exists())))
-    return bool(found.scalar_one())
+    return bool(work.conn.execute(_TIME_HAS_WORK, {"now": work.now}).scalar_one())
 
 
 def past_filing(work: Work, latest: date, *, lock: bool) -> Sequence[Row[Any]]:

@@ -18,19 +18,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     ColumnElement,
     Integer,
     Row,
     Select,
     Text,
     and_,
+    bindparam,
     exists,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -46,6 +48,7 @@ from payer_gateway.domain.submission import OPEN_IN_LANE, State
 from payer_gateway.storage import insurers_mode, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.tables import insurer, submission, tenant
+from payer_gateway.storage.types import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Leased:
     worker: str
 
 
+# Statements are put together once: SQLAlchemy takes longer over that than a database over a pick.
+_NOW: BindParameter[Any] = bindparam("now", type_=Instant())
 _other = submission.alias("other")
 _ITS_INSURER = and_(
     insurer.c.tenant_id == submission.c.tenant_id, insurer.c.id == submission.c.insurer_id
@@ -69,32 +74,42 @@ def _due(source: State) -> ColumnElement[Any]:
     return submission.c.adjudication_due if source is State.ACCEPTED else submission.c.next_at
 
 
-def _is_due(work: Work, source: State) -> ColumnElement[bool]:
+def _is_due(source: State) -> ColumnElement[bool]:
     return and_(
         submission.c.tenant_id == insurer.c.tenant_id,
         submission.c.insurer_id == insurer.c.id,
         submission.c.state == literal_column(f"'{source.value}'"),
-        _due(source) <= work.now,
+        _due(source) <= _NOW,
         submission.c.lease_token.is_(None),
     )
 
 
-def _talkable(work: Work, source: State, insurers: Sequence[str]) -> Select[Any]:
-    """Insurers that no person holds, whose breaker is not open, and that have something due."""
+@cache
+def _talkable(source: State, *, lock: bool) -> Select[Any]:
+    """Of ``insurers`` those that no person holds, whose breaker is not open, and that have
+    something due ``now``."""
     # Draining: what is in doubt is cleared up and decisions are fetched, nothing new is sent.
     modes = ["on"] if source is State.READY else ["on", "draining"]
-    return (
+    found = (
         select(insurer)
         .join(tenant, tenant.c.id == insurer.c.tenant_id)
         .where(
-            insurer.c.id.in_(insurers),
+            insurer.c.id.in_(bindparam("insurers", expanding=True)),
             insurer.c.mode.in_(modes),
             tenant.c.stopped_at.is_(None),
             insurer.c.breaker != Breaker.OPEN.value,
-            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= work.now),
-            exists().where(_is_due(work, source)),
+            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= _NOW),
+            exists().where(_is_due(source)),
         )
     )
+    return found.with_for_update(skip_locked=True, of=insurer) if lock else found
+
+
+def talkable(work: Work, source: State, insurers: Sequence[str], *, lock: bool) -> Sequence[Any]:
+    """The rows of those insurers with whom such an exchange may begin; ``lock``: ours until the
+    transaction ends, without those that another worker has."""
+    statement = _talkable(source, lock=lock)
+    return work.conn.execute(statement, {"insurers": insurers, "now": work.now}).all()
 
 
 def is_there_work(work: Work, source: State, insurers: Sequence[str]) -> bool:
@@ -104,7 +119,7 @@ def is_there_work(work: Work, source: State, insurers: Sequence[str]) -> bool:
         return False
     return any(
         flow.allowance(insurers_mode.flow_of(row), work.now) > 0
-        for row in work.conn.execute(_talkable(work, source, insurers))
+        for row in talkable(work, source, insurers, lock=False)
     )
 
 
@@ -165,8 +180,8 @@ def pick_batch(
     if not insurers or limit < 1:
         return []
     # Two workers must not both take an insurer's last slot, its last token or its one trial.
-    talkable = _talkable(work, source, insurers).with_for_update(skip_locked=True, of=insurer)
-    locked = {(row.tenant_id, row.id): row for row in work.conn.execute(talkable)}
+    free = talkable(work, source, insurers, lock=True)
+    locked = {(row.tenant_id, row.id): row for row in free}
     wanted = _wanted(work, source, locked, limit, one_at_a_time)
     if not wanted:
         return []
@@ -230,7 +245,7 @@ def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[
     by nothing, locked. The insurers' rows are ours already, so this statement's count of what is
     under way is the truth."""
     if work.is_postgresql:
-        return work.conn.execute(per_insurer(work, source, wanted)).all()
+        return work.conn.execute(per_insurer(source), given(work, wanted)).all()
     busy = {(row.tenant_id, row.insurer_id): row for row in work.conn.execute(_under_way(source))}
     found: list[Row[Any]] = []
     for each in wanted:
@@ -238,26 +253,33 @@ def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[
         total, alike = (held.total, held.alike) if held else (0, 0)
         n = min(each.n, each.slots - total, each.most - alike)
         if n > 0:
-            oldest = _oldest(work, source, literal(each.tenant_id), literal(each.insurer_id))
-            found += work.conn.execute(oldest.limit(n))
+            its_own = {"tenant_id": each.tenant_id, "insurer_id": each.insurer_id}
+            asked = {**its_own, "now": work.now, "n": n}
+            found += work.conn.execute(_oldest_of_one(source), asked)
     return found
 
 
-def per_insurer(work: Work, source: State, wanted: Sequence[Wanted]) -> Select[Any]:
+def given(work: Work, wanted: Sequence[Wanted]) -> dict[str, Any]:
+    """What ``per_insurer`` is asked with: a list per column."""
+    lists = {name: [getattr(each, name) for each in wanted] for name in _WANTED}
+    return {**lists, "now": work.now}
+
+
+_WANTED: dict[str, TypeEngine[Any]] = {
+    "tenant_id": Text(),
+    "insurer_id": Text(),
+    "n": Integer(),
+    "slots": Integer(),
+    "most": Integer(),
+}
+
+
+@cache
+def per_insurer(source: State) -> Select[Any]:
     """The pick of PostgreSQL as one statement."""
-
-    def given(name: str, kind: TypeEngine[Any]) -> ColumnElement[Any]:
-        return literal([getattr(each, name) for each in wanted], ARRAY(kind))
-
     i = (
-        func.unnest(
-            given("tenant_id", Text()),
-            given("insurer_id", Text()),
-            given("n", Integer()),
-            given("slots", Integer()),
-            given("most", Integer()),
-        )
-        .table_valued("tenant_id", "insurer_id", "n", "slots", "most", name="i")
+        func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in _WANTED.items()))
+        .table_valued(*_WANTED, name="i")
         .render_derived()
     )
     busy = _under_way(source).subquery("busy")
@@ -267,7 +289,7 @@ def per_insurer(work: Work, source: State, wanted: Sequence[Wanted]) -> Select[A
         i.c.most - func.coalesce(busy.c.alike, 0),
     )
     oldest = (
-        _oldest(work, source, i.c.tenant_id, i.c.insurer_id)
+        _oldest(source, i.c.tenant_id, i.c.insurer_id)
         .correlate(i, busy)
         .limit(func.greatest(0, free))
         .with_for_update(skip_locked=True, of=submission)
@@ -277,6 +299,13 @@ def per_insurer(work: Work, source: State, wanted: Sequence[Wanted]) -> Select[A
     return select(oldest).select_from(i.outerjoin(busy, its_own).join(oldest, true()))
 
 
+@cache
+def _oldest_of_one(source: State) -> Select[Any]:
+    """The pick of SQLite, for one insurer."""
+    return _oldest(source, bindparam("tenant_id"), bindparam("insurer_id")).limit(bindparam("n"))
+
+
+@cache
 def _under_way(source: State) -> Select[Any]:
     """Exchanges with each insurer that hold a lease now, and those alike."""
     held_as = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source, source)
@@ -293,14 +322,14 @@ def _under_way(source: State) -> Select[Any]:
 
 
 def _oldest(
-    work: Work, source: State, tenant_id: ColumnElement[Any], insurer_id: ColumnElement[Any]
+    source: State, tenant_id: ColumnElement[Any], insurer_id: ColumnElement[Any]
 ) -> Select[Any]:
     due = _due(source)
     conditions = [
         submission.c.tenant_id == tenant_id,
         submission.c.insurer_id == insurer_id,
         submission.c.state == literal_column(f"'{source.value}'"),
-        due <= work.now,
+        due <= _NOW,
         submission.c.lease_token.is_(None),
     ]
     if source is State.READY:
@@ -328,25 +357,15 @@ def _lease(
     """Attempt and move of a whole batch, a statement each; committed before a byte leaves (L3).
     One token serves the batch: the fence asks for it together with the row's own id."""
     token = str(uuid.uuid4())
-    sends = source is State.READY
-    of_batch = submission.c.id.in_(ids)
     outbox.open_attempts(
         work,
-        of_batch,
-        kind="send" if sends else "inquire",
+        ids,
+        kind="send" if source is State.READY else "inquire",
         worker=worker,
         lease_token=token,
     )
-    held: dict[Any, Any] = {
-        submission.c.lease_token: token,
-        submission.c.lease_until: work.now + lease,
-        submission.c.exchanges: submission.c.exchanges + 1,
-    }
-    if sends:
-        held |= {submission.c.attempts: submission.c.attempts + 1, submission.c.trigger: "auto"}
     target = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source)
-    event = "picked" if sends else "asking"
-    rows = outbox.take(work, source, target, of_batch, event, worker, held)
+    rows = outbox.take(work, source, target, ids, worker, token, work.now + lease)
     if len(rows) != len(ids):
         raise LeaseLost("a submission was taken by somebody else while it was picked")
     order = {submission_id: n for n, submission_id in enumerate(ids)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import BindParameter, Row, bindparam, select, union, update
 
 from payer_gateway.domain.answer import Adjudication
 from payer_gateway.domain.errors import LeaseLost
@@ -87,32 +87,34 @@ _ACCEPT = (
 )
 
 
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_HANGING = union(
+    select(submission.c.id)
+    .join(
+        claim,
+        (claim.c.tenant_id == submission.c.tenant_id) & (claim.c.id == submission.c.claim_id),
+    )
+    .where(submission.c.id.in_(_IDS), claim.c.relation.is_not(None)),
+    select(submission.c.id)
+    .join(
+        planned_claim,
+        (planned_claim.c.tenant_id == submission.c.tenant_id)
+        & (planned_claim.c.consultation_id == submission.c.consultation_id),
+    )
+    .where(submission.c.id.in_(_IDS), planned_claim.c.state == "open"),
+    select(ledger_table.c.submission_id).where(
+        ledger_table.c.tenant_id.in_(bindparam("tenants", expanding=True)),
+        ledger_table.c.submission_id.in_(_IDS),
+    ),
+)
+_MOVED = transition.insert()
+
+
 def hangs_on(work: Work, rows: Sequence[Row[Any]]) -> set[str]:
     """The submissions among these on whose acceptance something hangs: they correct another claim,
     a claim is planned beside or behind them, or a decision of theirs is in the ledger already."""
-    ids = [row.id for row in rows]
-    correct = (
-        select(submission.c.id)
-        .join(
-            claim,
-            (claim.c.tenant_id == submission.c.tenant_id) & (claim.c.id == submission.c.claim_id),
-        )
-        .where(submission.c.id.in_(ids), claim.c.relation.is_not(None))
-    )
-    planned = (
-        select(submission.c.id)
-        .join(
-            planned_claim,
-            (planned_claim.c.tenant_id == submission.c.tenant_id)
-            & (planned_claim.c.consultation_id == submission.c.consultation_id),
-        )
-        .where(submission.c.id.in_(ids), planned_claim.c.state == "open")
-    )
-    told = select(ledger_table.c.submission_id).where(
-        ledger_table.c.tenant_id.in_({row.tenant_id for row in rows}),
-        ledger_table.c.submission_id.in_(ids),
-    )
-    return set(work.conn.execute(correct.union(planned, told)).scalars())
+    asked = {"ids": [row.id for row in rows], "tenants": list({row.tenant_id for row in rows})}
+    return set(work.conn.execute(_HANGING, asked).scalars())
 
 
 def accept_all(work: Work, group: Sequence[Plain]) -> None:
@@ -161,7 +163,7 @@ def accept_all(work: Work, group: Sequence[Plain]) -> None:
     if accepted.rowcount != len(group) or closed.rowcount != len(group):
         raise LeaseLost("one of the group is no longer ours")
     work.conn.execute(
-        transition.insert(),
+        _MOVED,
         [
             {
                 "tenant_id": each.row.tenant_id,

@@ -4,9 +4,10 @@ at every request."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Dialect, Select, Table
+from sqlalchemy import Dialect, Insert, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from payer_gateway.storage.database import Work, look_up
@@ -25,9 +26,14 @@ def insert_if_absent(work: Work, table: Table, row: Mapping[str, Any]) -> bool:
 
 def insert_all_if_absent(work: Work, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those whose unique keys are not taken; all rows name the same columns."""
-    insert = postgresql.insert if work.is_postgresql else sqlite.insert
     if rows:
-        work.conn.execute(insert(table).on_conflict_do_nothing(), list(rows))
+        work.conn.execute(_if_absent(table, work.is_postgresql), list(rows))
+
+
+@cache
+def _if_absent(table: Table, is_postgresql: bool) -> Insert:
+    insert = postgresql.insert if is_postgresql else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def insert_many(

@@ -13,6 +13,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -31,7 +32,11 @@ log = logging.getLogger(__name__)
 # Plain sleeps and waits without a time, not waits with one: an absolute deadline on the monotonic
 # clock is not what a shifted clock (libfaketime, in tests) makes of it.
 IDLE_WAIT_S = 0.05
+MOST_TOGETHER = 128
+# Results are committed together: the first waits so long for what is still on the wire, unless as
+# many are there as threads send.
 GATHER_S = 0.002
+GATHER_TIMES = 4
 LOOK_EVERY_S = {State.IN_DOUBT: 0.1, State.READY: 0.0, State.ACCEPTED: 0.25}
 PROBE_EVERY_S = 0.25
 # An exchange that lasts longer gives its thread's place to another one, so that an insurer that
@@ -87,6 +92,12 @@ class Crew:
         self._in_hand: dict[int, float | None] = {}  # → when its exchange began
         self._numbers = 0
         self._senders: list[threading.Thread] = []
+        # SQLite has one writer: what picks or records waits here, and only then looks how much
+        # there is, so that the next turn serves all that came meanwhile.
+        one_writer = services.database.engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = (
+            threading.Lock() if one_writer else nullcontext()
+        )
         self._over = threading.Event()
         self._name = worker_name(0)
         self._picker = threading.Thread(target=self._guarded, args=(self._pick,), name="pick")
@@ -130,24 +141,26 @@ class Crew:
 
     def _pick(self) -> None:
         while not self._over.is_set():
+            # Half of the threads' number at least, so that a transaction serves many.
             free = self._free()
-            if 0 < free < (self._threads + 1) // 2:
-                time.sleep(GATHER_S)  # some more will be free in a moment: one transaction for all
-                free = self._free()
-            if free == 0:
+            if free < (self._threads + 1) // 2:
                 self._freed.get()
-            elif not waiting_for_the_database(partial(self._pick_once, free)):
+            elif not waiting_for_the_database(self._pick_once):
                 time.sleep(IDLE_WAIT_S)
 
-    def _pick_once(self, free: int) -> bool:
+    def _pick_once(self) -> bool:
         """One round over what there is to do: questions first, they free what waits behind."""
         got = self._probe_once()
         for source, every in LOOK_EVERY_S.items():
             now = time.monotonic()
-            if free <= got or now - self._looked[source] < every:
+            if now - self._looked[source] < every:
                 continue
             self._looked[source] = now
-            held = pick_some(self._s, source, self._name, free - got, look=self._empty[source])
+            with self._turn:
+                free = self._free()
+                if free == 0:
+                    break
+                held = pick_some(self._s, source, self._name, free, look=self._empty[source])
             self._empty[source] = not held
             got += len(held)
             for each in held:
@@ -155,6 +168,8 @@ class Crew:
         return got > 0
 
     def _free(self) -> int:
+        """How many more may be leased: what the threads are at, and as many again that lie ready,
+        so that no thread waits for a transaction."""
         with self._lock:
             while True:
                 try:
@@ -163,15 +178,18 @@ class Crew:
                     break
             if self._unrecorded > 4 * self._threads:
                 return 0  # recording lags behind: what is answered must not outlive its lease
-            slow_since = time.monotonic() - SLOW_S
-            slow = sum(began is not None and began < slow_since for began in self._in_hand.values())
-            places = min(self._threads + slow, MOST_THREADS * self._threads)
-            return max(0, places - len(self._in_hand))
+            return max(0, self._places() + self._threads - len(self._in_hand))
+
+    def _places(self) -> int:
+        """How many exchanges may be under way; those that have become slow count for nothing."""
+        slow_since = time.monotonic() - SLOW_S
+        slow = sum(began is not None and began < slow_since for began in self._in_hand.values())
+        return min(self._threads + slow, MOST_THREADS * self._threads)
 
     def _hand_out(self, task: Held | Callable[[], None]) -> None:
         with self._lock:
             self._in_hand[id(task)] = None
-            short = len(self._in_hand) - len(self._senders)
+            short = min(self._places(), len(self._in_hand)) - len(self._senders)
         for _ in range(short):
             self._one_more_sender()
         self._todo.put(task)
@@ -228,16 +246,21 @@ class Crew:
         while (first := self._done.get()) is not None:
             results = [first]
             ends = False
-            while len(results) < 64 and not ends:
-                try:
-                    more = self._done.get_nowait()
-                except Empty:
+            for _ in range(GATHER_TIMES):
+                if self._done.qsize() >= self._threads or not self._in_hand:
                     break
-                if more is None:
-                    ends = True
-                else:
-                    results.append(more)
-            waiting_for_the_database(partial(record_some, self._s, results))
+                time.sleep(GATHER_S)
+            with self._turn:
+                while len(results) < MOST_TOGETHER and not ends:
+                    try:
+                        more = self._done.get_nowait()
+                    except Empty:
+                        break
+                    if more is None:
+                        ends = True
+                    else:
+                        results.append(more)
+                waiting_for_the_database(partial(record_some, self._s, results))
             with self._lock:
                 self._unrecorded -= len(results)
             self._freed.put(None)

@@ -85,7 +85,9 @@ def note_answers(work: Work, rows: Sequence[Row[Any]], profiles: Mapping[str, Pr
 def _answered(work: Work, row: Row[Any], times: int) -> Flow:
     after = insurers_mode.flow_of(row)
     for _ in range(times):
-        after = flow.came(after, Came.ANSWERED, work.now)
+        before, after = after, flow.came(after, Came.ANSWERED, work.now)
+        if after == before:
+            break  # and so for the rest of them
     return after
 
 

@@ -78,9 +78,9 @@ RULES: tuple[Without, ...] = (
         (
             Edit(
                 "storage/outbox.py",
-                "    facts: dict[str, ColumnElement[Any]] = {\n",
+                "    work.conn.execute(\n        _attempts_of_batch(kind),\n",
                 '    if kind == "send":\n        return\n'
-                "    facts: dict[str, ColumnElement[Any]] = {\n",
+                "    work.conn.execute(\n        _attempts_of_batch(kind),\n",
             ),
         ),
         (_SQLITE,),
