@@ -176,9 +176,15 @@ class Crew:
                     self._freed.get_nowait()
                 except Empty:
                     break
+            self._man_places()
             if self._unrecorded > 4 * self._threads:
                 return 0  # recording lags behind: what is answered must not outlive its lease
             return max(0, self._places() + self._threads - len(self._in_hand))
+
+    def _man_places(self) -> None:
+        """A thread for each place, so that nothing lies ready behind exchanges that hang."""
+        for _ in range(min(self._places(), len(self._in_hand)) - len(self._senders)):
+            self._one_more_sender()
 
     def _places(self) -> int:
         """How many exchanges may be under way; those that have become slow count for nothing."""
@@ -189,9 +195,6 @@ class Crew:
     def _hand_out(self, task: Held | Callable[[], None]) -> None:
         with self._lock:
             self._in_hand[id(task)] = None
-            short = min(self._places(), len(self._in_hand)) - len(self._senders)
-        for _ in range(short):
-            self._one_more_sender()
         self._todo.put(task)
 
     def _one_more_sender(self) -> None:
