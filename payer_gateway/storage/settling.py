@@ -6,21 +6,37 @@ Plain: the insurer took it, and nothing else hangs on that. The same rows come a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, select, union, update
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Text,
+    Update,
+    bindparam,
+    func,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.types import TypeEngine
 
 from payer_gateway.domain.answer import Adjudication
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.storage import bodies, ledger
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.statements import insert_all_if_absent
+from payer_gateway.storage.statements import insert_all_if_absent, insert_many
 from payer_gateway.storage.tables import attempt, claim, planned_claim, submission, transition
 from payer_gateway.storage.tables import ledger as ledger_table
+from payer_gateway.storage.types import Id, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,50 +59,99 @@ class Plain:
     decided: datetime | None
 
 
-_CLOSE = (
-    update(attempt)
-    .where(
-        attempt.c.tenant_id == bindparam("its_tenant"),
-        attempt.c.insurer_id == bindparam("its_insurer"),
-        attempt.c.submission_id == bindparam("its_id"),
-        attempt.c.n == bindparam("its_n"),
-        attempt.c.lease_token == bindparam("its_token"),
-        attempt.c.ended_at.is_(None),
-    )
-    .values(
-        {
-            "ended_at": bindparam("at"),
-            "class": bindparam("outcome"),
-            "http_status": bindparam("status"),
-            "reply_head": bindparam("head"),
-            "reply_body_id": bindparam("reply_id"),
-            "retry_after": bindparam("retry"),
-        }
-    )
-)
-_ACCEPT = (
-    update(submission)
-    .where(
-        submission.c.tenant_id == bindparam("its_tenant"),
-        submission.c.insurer_id == bindparam("its_insurer"),
-        submission.c.id == bindparam("its_id"),
-        submission.c.state == State.SENDING.value,
-        submission.c.lease_token == bindparam("its_token"),
-    )
-    .values(
-        state=State.ACCEPTED.value,
-        lease_token=None,
-        lease_until=None,
-        cause_id=None,
-        closed_at=bindparam("at"),
-        last_class=bindparam("outcome"),
-        control_number=bindparam("number"),
-        adjudication_due=bindparam("due"),
-        adjudicated_at=bindparam("decided"),
-    )
-)
+_GIVEN: dict[str, TypeEngine[Any]] = {
+    "its_tenant": Text(),
+    "its_insurer": Text(),
+    "its_id": Id,
+    "its_token": Id,
+    "its_n": Integer(),
+    "outcome": Text(),
+    "status": Integer(),
+    "head": Text(),
+    "reply_id": Id,
+    "retry": Integer(),
+    "number": Text(),
+    "due": Instant(),
+    "decided": Instant(),
+}
+_AT: BindParameter[Any] = bindparam("at", type_=Instant())
 
 
+def _close(given: Mapping[str, ColumnElement[Any]]) -> Update:
+    return (
+        update(attempt)
+        .where(
+            attempt.c.tenant_id == given["its_tenant"],
+            attempt.c.insurer_id == given["its_insurer"],
+            attempt.c.submission_id == given["its_id"],
+            attempt.c.n == given["its_n"],
+            attempt.c.lease_token == given["its_token"],
+            attempt.c.ended_at.is_(None),
+        )
+        .values(
+            {
+                "ended_at": _AT,
+                "class": given["outcome"],
+                "http_status": given["status"],
+                "reply_head": given["head"],
+                "reply_body_id": given["reply_id"],
+                "retry_after": given["retry"],
+            }
+        )
+    )
+
+
+def _accept(given: Mapping[str, ColumnElement[Any]]) -> Update:
+    return (
+        update(submission)
+        .where(
+            submission.c.tenant_id == given["its_tenant"],
+            submission.c.insurer_id == given["its_insurer"],
+            submission.c.id == given["its_id"],
+            submission.c.state == State.SENDING.value,
+            submission.c.lease_token == given["its_token"],
+        )
+        .values(
+            state=State.ACCEPTED.value,
+            lease_token=None,
+            lease_until=None,
+            cause_id=None,
+            closed_at=_AT,
+            last_class=given["outcome"],
+            control_number=given["number"],
+            adjudication_due=given["due"],
+            adjudicated_at=given["decided"],
+        )
+    )
+
+
+@cache
+def _one_by_one() -> tuple[Update, Update]:
+    """Of SQLite: run for each row in turn."""
+    given = {name: bindparam(name, type_=kind) for name, kind in _GIVEN.items()}
+    return _close(given), _accept(given)
+
+
+@cache
+def _all_at_once() -> tuple[Update, Update]:
+    """Of PostgreSQL, which would plan anew for each row: with a list per column."""
+    lists = (bindparam(name, type_=ARRAY(kind)) for name, kind in _GIVEN.items())
+    rows = func.unnest(*lists).table_valued(*_GIVEN, name="given").render_derived()
+    given = {name: rows.c[name] for name in _GIVEN}
+    return _close(given), _accept(given)
+
+
+_MOVED = (
+    "tenant_id",
+    "insurer_id",
+    "submission_id",
+    "at",
+    "source",
+    "target",
+    "event",
+    "by",
+    "attempt_n",
+)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _HANGING = union(
     select(submission.c.id)
@@ -107,7 +172,6 @@ _HANGING = union(
         ledger_table.c.submission_id.in_(_IDS),
     ),
 )
-_MOVED = transition.insert()
 
 
 def hangs_on(work: Work, rows: Sequence[Row[Any]]) -> set[str]:
@@ -123,59 +187,51 @@ def accept_all(work: Work, group: Sequence[Plain]) -> None:
     replies = bodies.put_all(
         work, [(each.row.tenant_id, each.reply, each.media_type) for each in group]
     )
-    keys = [
+    given = [
         {
             "its_tenant": each.row.tenant_id,
             "its_insurer": each.row.insurer_id,
             "its_id": each.row.id,
             "its_token": each.row.lease_token,
-            "at": work.now,
+            "its_n": each.attempt_n,
             "outcome": each.outcome.value,
+            "status": each.status,
+            "head": each.head,
+            "reply_id": reply_id,
+            "retry": each.retry_after,
+            "number": each.control_number or each.row.control_number,
+            "due": each.due,
+            "decided": each.decided,
+            "at": work.now,
         }
-        for each in group
+        for each, reply_id in zip(group, replies, strict=True)
     ]
-    closed = work.conn.execute(
-        _CLOSE,
-        [
-            {
-                **key,
-                "its_n": each.attempt_n,
-                "status": each.status,
-                "head": each.head,
-                "reply_id": reply_id,
-                "retry": each.retry_after,
-            }
-            for key, each, reply_id in zip(keys, group, replies, strict=True)
-        ],
-    )
-    accepted = work.conn.execute(
-        _ACCEPT,
-        [
-            {
-                **key,
-                "number": each.control_number or each.row.control_number,
-                "due": each.due,
-                "decided": each.decided,
-            }
-            for key, each in zip(keys, group, strict=True)
-        ],
-    )
+    if work.is_postgresql:
+        lists = {name: [each[name] for each in given] for name in _GIVEN}
+        close, accept = _all_at_once()
+        closed = work.conn.execute(close, {**lists, "at": work.now})
+        accepted = work.conn.execute(accept, {**lists, "at": work.now})
+    else:
+        close, accept = _one_by_one()
+        closed, accepted = work.conn.execute(close, given), work.conn.execute(accept, given)
     if accepted.rowcount != len(group) or closed.rowcount != len(group):
         raise LeaseLost("one of the group is no longer ours")
-    work.conn.execute(
+    insert_many(
+        work,
+        transition,
         _MOVED,
         [
-            {
-                "tenant_id": each.row.tenant_id,
-                "insurer_id": each.row.insurer_id,
-                "submission_id": each.row.id,
-                "at": work.now,
-                "source": State.SENDING.value,
-                "target": State.ACCEPTED.value,
-                "event": each.outcome.value,
-                "by": each.worker,
-                "attempt_n": each.attempt_n,
-            }
+            (
+                each.row.tenant_id,
+                each.row.insurer_id,
+                each.row.id,
+                work.now,
+                State.SENDING.value,
+                State.ACCEPTED.value,
+                each.outcome.value,
+                each.worker,
+                each.attempt_n,
+            )
             for each in group
         ],
     )

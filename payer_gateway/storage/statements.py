@@ -4,10 +4,9 @@ at every request."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Select, Table
+from sqlalchemy import Dialect, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from payer_gateway.storage.database import Work, look_up
@@ -25,15 +24,29 @@ def insert_if_absent(work: Work, table: Table, row: Mapping[str, Any]) -> bool:
 
 
 def insert_all_if_absent(work: Work, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those whose unique keys are not taken; all rows name the same columns."""
-    if rows:
-        work.conn.execute(_if_absent(table, work.is_postgresql), list(rows))
+    """Insert those whose unique keys are not taken; all rows name the same columns. One statement
+    on PostgreSQL, one prepared statement on SQLite."""
+    if not rows:
+        return
+    names = tuple(rows[0])
+    by_column = map(
+        _bound, zip(*(row.values() for row in rows), strict=True), _binders(work, table, names)
+    )
+    if work.is_postgresql:
+        work.conn.exec_driver_sql(_all_at_once(work, table, names), tuple(map(list, by_column)))
+        return
+    quoted = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join("?" * len(names))
+    statement = f'INSERT INTO "{table.name}" ({quoted}) VALUES ({marks}) ON CONFLICT DO NOTHING'  # noqa: S608
+    work.conn.exec_driver_sql(statement, list(zip(*by_column, strict=True)))
 
 
-@cache
-def _if_absent(table: Table, is_postgresql: bool) -> Insert:
-    insert = postgresql.insert if is_postgresql else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+def _all_at_once(work: Work, table: Table, names: Sequence[str]) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names)
+    kinds = (table.c[name].type.compile(work.conn.dialect) for name in names)
+    lists = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    into = f'INSERT INTO "{table.name}" ({quoted})'
+    return f"{into} SELECT * FROM unnest({lists}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def insert_many(
