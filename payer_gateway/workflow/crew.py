@@ -141,9 +141,11 @@ class Crew:
 
     def _pick(self) -> None:
         while not self._over.is_set():
-            # Half of the threads' number at least, so that a transaction serves many.
             free = self._free()
-            if free < (self._threads + 1) // 2:
+            if 0 < free < (self._threads + 1) // 2:
+                time.sleep(GATHER_S)  # some more will be free in a moment: one transaction for all
+                free = self._free()
+            if free == 0:
                 self._freed.get()
             elif not waiting_for_the_database(self._pick_once):
                 time.sleep(IDLE_WAIT_S)
@@ -168,8 +170,8 @@ class Crew:
         return got > 0
 
     def _free(self) -> int:
-        """How many more may be leased: what the threads are at, and as many again that lie ready,
-        so that no thread waits for a transaction."""
+        """How many threads are free: no more than that is leased (rule L3), so that a worker's
+        death makes a question of nothing that only lay ready."""
         with self._lock:
             while True:
                 try:
@@ -179,7 +181,7 @@ class Crew:
             self._man_places()
             if self._unrecorded > 4 * self._threads:
                 return 0  # recording lags behind: what is answered must not outlive its lease
-            return max(0, self._places() + self._threads - len(self._in_hand))
+            return max(0, self._places() - len(self._in_hand))
 
     def _man_places(self) -> None:
         """A thread for each place, so that nothing lies ready behind exchanges that hang."""

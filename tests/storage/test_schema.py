@@ -98,14 +98,13 @@ def test_a_sending_submission_without_a_lease_is_refused(house: Services) -> Non
 def test_a_second_open_attempt_is_refused(house: Services) -> None:
     submission_id = a_submission(house)
     row = row_of(house, submission_id)
-    its_row = tables.submission.c.id == submission_id
     facts = {"kind": "send", "worker": "w", "lease_token": "00000000-0000-4000-8000-000000000002"}
     with house.database.write() as work:
-        outbox.open_attempts(work, its_row, **facts)
+        outbox.open_attempts(work, [submission_id], **facts)
         outbox.change(work, row, exchanges=1)
 
     with pytest.raises(DBAPIError), house.database.write() as work:
-        outbox.open_attempts(work, its_row, **facts)
+        outbox.open_attempts(work, [submission_id], **facts)
 
 
 def test_a_closed_attempt_is_never_edited(house: Services) -> None:
