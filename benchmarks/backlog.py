@@ -23,7 +23,7 @@ from arrange import a_database, a_house, clone, mappings_with, model_submission
 from sqlalchemy import text
 
 from payer_gateway.domain.submission import State
-from payer_gateway.storage import picking
+from payer_gateway.storage import candidates, picking
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow.services import Services
 
@@ -96,7 +96,7 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
     try:
         with services.database.write() as work:
             began = time.perf_counter()
-            picking.talkable(work, State.READY, insurers, lock=False)
+            candidates.talkable(work, State.READY, insurers, lock=False)
             lock.append(time.perf_counter() - began)
             began = time.perf_counter()
             batch = picking.pick_batch(
@@ -118,12 +118,12 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
 
 def plan(services: Services) -> list[str]:
     with services.database.read() as work:
-        wanted = [picking.Wanted("default", name, 1, 8, 8) for name in HEALTHY]
-        query = picking.per_insurer(State.READY)
+        wanted = [candidates.Wanted("default", name, 1, 8, 8) for name in HEALTHY]
+        query = candidates.per_insurer(State.READY)
         compiled = query.compile(work.conn, compile_kwargs={"render_postcompile": True})
         lines = work.conn.exec_driver_sql(
             f"EXPLAIN (ANALYZE, BUFFERS) {compiled}",
-            {**compiled.params, **picking.given(work, wanted)},
+            {**compiled.params, **candidates.given(work, wanted)},
         )
         return [str(line[0]) for line in lines]
 

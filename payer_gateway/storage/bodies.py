@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, select, update
 
 from payer_gateway.domain.errors import NotFound
-from payer_gateway.storage.database import Work
+from payer_gateway.storage.database import Work, look_up
 from payer_gateway.storage.ids import new_id, new_ids
 from payer_gateway.storage.statements import insert_all_if_absent, insert_if_absent, insert_many
 from payer_gateway.storage.tables import body
@@ -18,6 +18,14 @@ _TENANTS: BindParameter[Any] = bindparam("tenants", expanding=True)
 _BYTES = select(body.c.tenant_id, body.c.id, body.c.bytes).where(
     body.c.tenant_id.in_(_TENANTS), body.c.id.in_(bindparam("ids", expanding=True))
 )
+# One by one by their key: for a list PostgreSQL may rather read a tenant's every row.
+_BYTES_POSTGRESQL = """
+SELECT found.tenant_id, found.id::text, found.bytes
+FROM unnest(%s::text[], %s::uuid[]) AS wanted (tenant_id, id)
+CROSS JOIN LATERAL (
+    SELECT * FROM body WHERE tenant_id = wanted.tenant_id AND id = wanted.id OFFSET 0
+) AS found
+"""
 _SAME = select(body.c.tenant_id, body.c.sha256, body.c.id).where(
     body.c.tenant_id.in_(_TENANTS), body.c.sha256.in_(bindparam("digests", expanding=True))
 )
@@ -83,6 +91,9 @@ def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
     """The bytes of several (tenant, body); what retention has expunged is left out."""
     if not wanted:
         return {}
+    if work.is_postgresql:
+        lists = tuple(map(list, zip(*wanted, strict=True)))
+        return {(of, at): data for of, at, data in look_up(work.conn, _BYTES_POSTGRESQL, lists)}
     asked = {
         "tenants": list({tenant_id for tenant_id, _ in wanted}),
         "ids": [body_id for _, body_id in wanted],

@@ -38,6 +38,7 @@ from payer_gateway.domain.submission import (
 )
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id
+from payer_gateway.storage.statements import open_in_lane
 from payer_gateway.storage.tables import attempt, submission, transition
 from payer_gateway.storage.types import Id, Instant
 
@@ -321,7 +322,7 @@ def older_open_in_lane(work: Work, row: Row[Any]) -> Row[Any] | None:
             submission.c.insurer_id == row.insurer_id,
             submission.c.lane_key == row.lane_key,
             submission.c.id < row.id,
-            submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+            open_in_lane(submission.c.state),
         )
         .limit(1)
     ).one_or_none()

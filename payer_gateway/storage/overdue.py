@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     Row,
     and_,
     bindparam,
@@ -19,8 +18,8 @@ from sqlalchemy import (
 )
 
 from payer_gateway.domain.flow import Breaker
-from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
+from payer_gateway.storage.statements import stands_in
 from payer_gateway.storage.tables import insurer, submission, tenant
 from payer_gateway.storage.types import Instant
 
@@ -73,7 +72,7 @@ def past_filing(work: Work, latest: date, *, lock: bool) -> Sequence[Row[Any]]:
     """Open rows, in nobody's hands, whose filing deadline lies before that day."""
     late = (
         select(submission)
-        .where(_in_nobodys_hands(), submission.c.filing_due < latest)
+        .where(stands_in(submission.c.state), submission.c.filing_due < latest)
         .order_by(submission.c.filing_due)
         .limit(200)
     )
@@ -88,7 +87,7 @@ def past_budget(work: Work, *, lock: bool) -> Sequence[Row[Any]]:
         .join(insurer, _ITS_INSURER)
         .join(tenant, tenant.c.id == submission.c.tenant_id)
         .where(
-            _in_nobodys_hands(),
+            stands_in(submission.c.state),
             or_(
                 submission.c.retries > literal_column("0"),
                 submission.c.state == literal_column("'in_doubt'"),
@@ -103,10 +102,3 @@ def past_budget(work: Work, *, lock: bool) -> Sequence[Row[Any]]:
     )
     locked = late.with_for_update(skip_locked=True, of=submission)
     return work.conn.execute(locked if lock else late).all()
-
-
-def _in_nobodys_hands() -> ColumnElement[bool]:
-    # Spelled as in the partial indexes, so that the planner knows them again.
-    return submission.c.state.in_(
-        [literal_column(f"'{s.value}'") for s in (State.READY, State.RETRY_WAIT, State.IN_DOUBT)]
-    )

@@ -6,10 +6,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Dialect, Select, Table
+from sqlalchemy import ColumnElement, Dialect, Select, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
+from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work, look_up
+
+OPEN = (State.READY, State.RETRY_WAIT, State.IN_DOUBT)
+_IN_LANE = (State.READY, State.SENDING, State.RETRY_WAIT, State.IN_DOUBT, State.INQUIRING)
+
+
+def stands_in(state: ColumnElement[Any], states: Sequence[State] = OPEN) -> ColumnElement[bool]:
+    """Spelled out, and in the same order, as in the partial indexes, so that planners know them
+    again."""
+    return state.in_([literal_column(f"'{each.value}'") for each in states])
+
+
+def open_in_lane(state: ColumnElement[Any]) -> ColumnElement[bool]:
+    """It can still move by itself, so what comes later in its lane waits."""
+    return stands_in(state, _IN_LANE)
 
 
 def insert_if_absent(work: Work, table: Table, row: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import State
-from payer_gateway.storage import listings, picking
+from payer_gateway.storage import listings, unanswered
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.listings import Standing
 from payer_gateway.workflow import probing, steering
@@ -179,9 +179,9 @@ class Delivery:
                 for name in steering.callable_now(s, work.now)
                 if (profile := steering.newest(s, name)) and profile.delivery.answer is not None
             ]
-            if picking.answers_due_now(work, reachable):
+            if unanswered.any_due_now(work, reachable):
                 return True
-            fresh = [i for i in picking.unanswered(work, reachable) if i not in asked]
-            picking.ask_now(work, fresh)
+            fresh = [i for i in unanswered.all_of(work, reachable) if i not in asked]
+            unanswered.ask_now(work, fresh)
         asked.update(fresh)
         return bool(fresh)

@@ -26,7 +26,10 @@ from sqlalchemy import (
 from payer_gateway.storage.tables.intake import metadata
 from payer_gateway.storage.types import Id, Instant, Name, Sequence
 
+# Queries spell these conditions the same way (``storage/statements.py``: ``stands_in``), or the
+# databases do not know their index again.
 _OPEN = "state IN ('ready','retry_wait','in_doubt')"
+_OPEN_IN_LANE = "state IN ('ready','sending','retry_wait','in_doubt','inquiring')"
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -155,6 +158,15 @@ submission = Table(
     ),
     _partial("ix_submission_leased", "lease_until", where="lease_until IS NOT NULL"),
     _partial(
+        "ix_submission_under_way",
+        "tenant_id",
+        "insurer_id",
+        "state",
+        where="lease_until IS NOT NULL",
+    ),
+    # The lane first: a planner that has counted nothing yet must not go through an insurer's all.
+    _partial("ix_submission_lane", "lane_key", "id", where=_OPEN_IN_LANE),
+    _partial(
         "ix_submission_unanswered",
         "tenant_id",
         "insurer_id",
@@ -162,7 +174,6 @@ submission = Table(
         where="adjudication_due IS NOT NULL",
     ),
     Index(None, "cause_id", "state"),
-    Index(None, "tenant_id", "insurer_id", "lane_key", "id"),
     Index(None, "tenant_id", "consultation_id"),
 )
 

@@ -1,0 +1,249 @@
+"""Candidates: what may begin now, in the databases' words.
+
+The insurers that may be talked to come first, and only those that have something due. Then one
+statement picks per insurer, oldest first, no more than its free slots: on PostgreSQL by LATERAL
+with SKIP LOCKED, on SQLite insurer by insurer under the writer's lock. However long one insurer's
+backlog is, the others' rows are found by one step in an index; and the indexes are found whether
+or not the database has counted its rows lately, as an outbox's counts are wrong most of the time.
+
+"Held" (paused, stopped, breaker open, older claim of the lane still open …) is computed here and
+stored nowhere, so that lifting it costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.types import TypeEngine
+
+from payer_gateway.domain.flow import Breaker
+from payer_gateway.domain.submission import State
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.statements import OPEN, open_in_lane, stands_in
+from payer_gateway.storage.tables import insurer, submission, tenant
+from payer_gateway.storage.types import Instant
+
+# Statements are put together once: SQLAlchemy takes longer over that than a database over a pick.
+_NOW: BindParameter[Any] = bindparam("now", type_=Instant())
+_other = submission.alias("other")
+
+
+def _due(source: State) -> ColumnElement[Any]:
+    return submission.c.adjudication_due if source is State.ACCEPTED else submission.c.next_at
+
+
+def _is_due(source: State, *, is_postgresql: bool) -> ColumnElement[bool]:
+    mine = insurer.c.tenant_id, insurer.c.id
+    return and_(*_may_begin(source, *mine, is_postgresql=is_postgresql))
+
+
+def _may_begin(
+    source: State,
+    tenant_id: ColumnElement[Any],
+    insurer_id: ColumnElement[Any],
+    *,
+    is_postgresql: bool,
+) -> list[ColumnElement[bool]]:
+    conditions = [
+        submission.c.tenant_id == tenant_id,
+        submission.c.insurer_id == insurer_id,
+        submission.c.state == literal_column(f"'{source.value}'"),
+        _due(source) <= _NOW,
+        submission.c.lease_token.is_(None),
+    ]
+    if source in OPEN and not is_postgresql:
+        # Says nothing new, but SQLite knows its partial index by it; PostgreSQL would take the
+        # index for unordered.
+        conditions.append(stands_in(submission.c.state))
+    return conditions
+
+
+@cache
+def _talkable(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
+    """Of ``insurers`` those that no person holds, whose breaker is not open, and that have
+    something due ``now``."""
+    # Draining: what is in doubt is cleared up and decisions are fetched, nothing new is sent.
+    modes = ["on"] if source is State.READY else ["on", "draining"]
+    found = (
+        select(insurer)
+        .join(tenant, tenant.c.id == insurer.c.tenant_id)
+        .where(
+            insurer.c.id.in_(bindparam("insurers", expanding=True)),
+            insurer.c.mode.in_(modes),
+            tenant.c.stopped_at.is_(None),
+            insurer.c.breaker != Breaker.OPEN.value,
+            or_(insurer.c.not_before.is_(None), insurer.c.not_before <= _NOW),
+            exists().where(_is_due(source, is_postgresql=is_postgresql)),
+        )
+    )
+    return found.with_for_update(skip_locked=True, of=insurer) if lock else found
+
+
+def talkable(work: Work, source: State, insurers: Sequence[str], *, lock: bool) -> Sequence[Any]:
+    """The rows of those insurers with whom such an exchange may begin; ``lock``: ours until the
+    transaction ends, without those that another worker has."""
+    statement = _talkable(source, lock=lock, is_postgresql=work.is_postgresql)
+    return work.conn.execute(statement, {"insurers": insurers, "now": work.now}).all()
+
+
+def _lane_is_free(*, is_postgresql: bool) -> list[ColumnElement[bool]]:
+    """No older submission of the chain can still move by itself (rule: lanes in order)."""
+    older = select(_other.c.id).where(
+        _other.c.lane_key == submission.c.lane_key,
+        _other.c.id < submission.c.id,
+        open_in_lane(_other.c.state),
+        # Not "=": no planner shall go through an insurer's every row for the few of a lane.
+        _other.c.tenant_id.is_not_distinct_from(submission.c.tenant_id),
+        _other.c.insurer_id.is_not_distinct_from(submission.c.insurer_id),
+    )
+    if is_postgresql:
+        # Looked up for each row that is about to be taken, never joined to all that are due.
+        older = older.offset(0)
+    followed = (
+        select(_other.c.id)
+        .where(
+            _other.c.tenant_id == submission.c.tenant_id,
+            _other.c.id == submission.c.follows_id,
+            _other.c.state.in_([State.REJECTED.value, State.NEEDS_HUMAN.value]),
+        )
+        .exists()
+    )
+    return [~older.exists(), ~followed]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many of one insurer's submissions may begin: ``n`` by its flow and this batch's share,
+    within its ``slots``, of which this kind of exchange may hold ``most``. What is under way is
+    subtracted by the statement that picks."""
+
+    tenant_id: str
+    insurer_id: str
+    n: int
+    slots: int
+    most: int
+
+
+def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[Row[Any]]:
+    """(tenant_id, insurer_id, id, due) of what may begin: per insurer the oldest due first, held
+    by nothing, locked. The insurers' rows are ours already, so this statement's count of what is
+    under way is the truth."""
+    if work.is_postgresql:
+        return work.conn.execute(per_insurer(source), given(work, wanted)).all()
+    busy = {(row.tenant_id, row.insurer_id): row for row in work.conn.execute(_under_way(source))}
+    found: list[Row[Any]] = []
+    for each in wanted:
+        held = busy.get((each.tenant_id, each.insurer_id))
+        total, alike = (held.total, held.alike) if held else (0, 0)
+        n = min(each.n, each.slots - total, each.most - alike)
+        if n > 0:
+            its_own = {"tenant_id": each.tenant_id, "insurer_id": each.insurer_id}
+            asked = {**its_own, "now": work.now, "n": n}
+            found += work.conn.execute(_oldest_of_one(source), asked)
+    return found
+
+
+def given(work: Work, wanted: Sequence[Wanted]) -> dict[str, Any]:
+    """What ``per_insurer`` is asked with: a list per column."""
+    lists = {name: [getattr(each, name) for each in wanted] for name in _WANTED}
+    return {**lists, "now": work.now}
+
+
+_WANTED: dict[str, TypeEngine[Any]] = {
+    "tenant_id": Text(),
+    "insurer_id": Text(),
+    "n": Integer(),
+    "slots": Integer(),
+    "most": Integer(),
+}
+
+
+@cache
+def per_insurer(source: State) -> Select[Any]:
+    """The pick of PostgreSQL as one statement."""
+    i = (
+        func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in _WANTED.items()))
+        .table_valued(*_WANTED, name="i")
+        .render_derived()
+    )
+    busy = (
+        select(*_counts(source))
+        .where(
+            submission.c.tenant_id == i.c.tenant_id,
+            submission.c.insurer_id == i.c.insurer_id,
+            submission.c.lease_until.is_not(None),
+        )
+        .correlate(i)
+        .lateral("busy")
+    )
+    free = func.least(i.c.n, i.c.slots - busy.c.total, i.c.most - busy.c.alike)
+    oldest = (
+        _oldest(source, i.c.tenant_id, i.c.insurer_id, is_postgresql=True)
+        .correlate(i, busy)
+        .limit(func.greatest(0, free))
+        .with_for_update(skip_locked=True, of=submission)
+        .lateral("oldest")
+    )
+    return select(oldest).select_from(i.join(busy, true()).join(oldest, true()))
+
+
+@cache
+def _oldest_of_one(source: State) -> Select[Any]:
+    """The pick of SQLite, for one insurer."""
+    tenant_id: BindParameter[Any] = bindparam("tenant_id")
+    insurer_id: BindParameter[Any] = bindparam("insurer_id")
+    return _oldest(source, tenant_id, insurer_id, is_postgresql=False).limit(bindparam("n"))
+
+
+@cache
+def _under_way(source: State) -> Select[Any]:
+    """Exchanges with each insurer that hold a lease now, and those alike."""
+    return (
+        select(submission.c.tenant_id, submission.c.insurer_id, *_counts(source))
+        .where(submission.c.lease_until.is_not(None))
+        .group_by(submission.c.tenant_id, submission.c.insurer_id)
+    )
+
+
+def _counts(source: State) -> list[ColumnElement[int]]:
+    held_as = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source, source)
+    alike = submission.c.state == literal_column(f"'{held_as.value}'")
+    return [func.count().label("total"), func.count().filter(alike).label("alike")]
+
+
+def _oldest(
+    source: State,
+    tenant_id: ColumnElement[Any],
+    insurer_id: ColumnElement[Any],
+    *,
+    is_postgresql: bool,
+) -> Select[Any]:
+    due = _due(source)
+    conditions = _may_begin(source, tenant_id, insurer_id, is_postgresql=is_postgresql)
+    if source is State.READY:
+        conditions += _lane_is_free(is_postgresql=is_postgresql)
+    return (
+        select(submission.c.tenant_id, submission.c.insurer_id, submission.c.id, due.label("due"))
+        .where(*conditions)
+        .order_by(due, submission.c.id)
+    )
