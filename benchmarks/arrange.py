@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from payer_gateway.app import build_services
 from payer_gateway.domain.principal import Principal, Role
@@ -80,14 +80,17 @@ def mappings_with(folder: Path, insurers: Mapping[str, Mapping[str, str]]) -> Pa
 
 
 def a_house(database_url: str, mappings: Path, urls: Mapping[str, str]) -> Services:
-    environ = {
+    return build_services(Settings.from_env(environ_of(database_url, mappings, urls)))
+
+
+def environ_of(database_url: str, mappings: Path, urls: Mapping[str, str]) -> dict[str, str]:
+    return {
         "PAYER_GATEWAY_DATABASE_URL": database_url,
         "PAYER_GATEWAY_MAPPINGS": str(mappings),
         "PAYER_GATEWAY_TODAY": date(2026, 4, 15).isoformat(),
         "PAYER_GATEWAY_ALLOW_LOOPBACK_HTTP": "1",
         **{insurer_setting(name, "URL"): url for name, url in urls.items()},
     }
-    return build_services(Settings.from_env(environ))
 
 
 def model_submission(services: Services, insurer: str) -> dict[str, dict[str, Any]]:
@@ -154,3 +157,51 @@ def clone(
             for at in range(0, n, 500):
                 work.conn.execute(insert(table), rows[at : at + 500])
     return made
+
+
+_SERIES = {
+    "postgresql": (
+        "generate_series({first}, {last}) AS s (g)",
+        "gen_random_uuid()",
+        "clock_timestamp() - interval '1 day' + g * interval '1 ms'",
+    ),
+    # Both as the gateway writes them: 32 hex digits, and text of one fixed width.
+    "sqlite": (
+        "(WITH RECURSIVE s (g) AS (SELECT {first} UNION ALL SELECT g + 1 FROM s WHERE g < {last})"
+        " SELECT g FROM s)",
+        "lower(hex(randomblob(16)))",
+        "strftime('%Y-%m-%dT%H:%M:%f', 'now', '-1 day', (g / 1000.0) || ' seconds') || '000Z'",
+    ),
+}
+
+
+def backlog(services: Services, insurer: str, n: int, so_far: int) -> None:
+    """Bring the backlog of ``insurer``, of which one claim is there, up to ``n`` overdue ones, by
+    the database itself; then let it count its rows."""
+    if n <= so_far:
+        return
+    engine = services.database.engine
+    series, new_id, due = _SERIES[engine.dialect.name]
+    other = {
+        "id": new_id,
+        "claim_identifier": "'u|c' || g",
+        "idempotency_key": "'c' || g",
+        "lane_key": "'lane' || g",
+        "next_at": due,
+    }
+    names = [column.name for column in tables.submission.columns]
+    chosen = ", ".join(other.get(name, f't."{name}"') for name in names)
+    columns = ", ".join(f'"{name}"' for name in names)
+    rows = series.format(first=so_far + 1, last=n)
+    with services.database.write() as work:
+        work.conn.execute(
+            text(
+                f"INSERT INTO submission ({columns}) SELECT {chosen}"  # noqa: S608 - our names
+                " FROM (SELECT * FROM submission WHERE insurer_id = :insurer LIMIT 1) AS t"
+                f" CROSS JOIN {rows}"
+            ),
+            {"insurer": insurer},
+        )
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as conn:
+            conn.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))

@@ -159,7 +159,7 @@ def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[
         if n > 0:
             its_own = {"tenant_id": each.tenant_id, "insurer_id": each.insurer_id}
             asked = {**its_own, "now": work.now, "n": n}
-            found += work.conn.execute(_oldest_of_one(source), asked)
+            found += work.conn.execute(oldest_of_one(source), asked)
     return found
 
 
@@ -208,7 +208,7 @@ def per_insurer(source: State) -> Select[Any]:
 
 
 @cache
-def _oldest_of_one(source: State) -> Select[Any]:
+def oldest_of_one(source: State) -> Select[Any]:
     """The pick of SQLite, for one insurer."""
     tenant_id: BindParameter[Any] = bindparam("tenant_id")
     insurer_id: BindParameter[Any] = bindparam("insurer_id")
