@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work, look_up
@@ -80,9 +81,15 @@ def insert_many(
         return
     statement = f'COPY "{table.name}" ({", ".join(quoted)}) FROM STDIN'
     cursor: Any = work.conn.connection.cursor()
-    with cursor, cursor.copy(statement) as copy:
-        for row in values:
-            copy.write_row(row)
+    dialect: Any = work.conn.dialect
+    try:
+        with cursor, cursor.copy(statement) as copy:
+            for row in values:
+                copy.write_row(row)
+    except dialect.loaded_dbapi.Error as exc:
+        # The driver's own words would pass by everyone who waits for a database that is away.
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(statement, None, exc, base, dialect=dialect) from exc
 
 
 def _binders(work: Work, table: Table, columns: Sequence[str]) -> list[Any]:

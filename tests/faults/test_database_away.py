@@ -15,7 +15,7 @@ import pytest
 from faults_lab import Laboratory
 from faults_postgresql import PostgreSQL
 from faults_verdict import Tally, judge
-from faults_workers import at
+from faults_workers import Worker, at
 
 Report = Callable[[str, Tally], None]
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -47,10 +47,14 @@ def test_a_database_that_dies_again_and_again_loses_nothing_and_bills_nothing_tw
 ) -> None:
     times, copies = (20, 60) if full else (3, 12)
     with lab_on.house("postgresql", CONDUCT, documents=CLAIMS, bookings=2, copies=copies) as house:
+        server.checkpoint()
         worker = house.run("deliver", "--threads", "4")
         for _ in range(times):
             posts = len(house.glance()["posts"])
-            _until(lambda posts=posts: len(house.glance()["posts"]) > posts or not _moving(house))
+            _until(
+                lambda posts=posts: len(house.glance()["posts"]) > posts or not _moving(house),
+                worker,
+            )
             server.die()
             server.start()
         survived = worker.runs
@@ -84,7 +88,7 @@ def test_connections_that_are_cut_lose_nothing_and_bill_nothing_twice(
         cutter = threading.Thread(target=cutting)
         worker = house.run("deliver", "--threads", "4")
         # A command that cannot open the database says so and ends; this is about one at work.
-        _until(lambda: bool(house.glance()["posts"]))
+        _until(lambda: bool(house.glance()["posts"]), worker)
         cutter.start()
         try:
             _until(lambda: sum(cut) >= (200 if full else 20) or not worker.runs)
@@ -106,6 +110,7 @@ def test_an_answer_that_could_not_be_written_down_is_asked_for(
     with lab_on.house(
         "postgresql", {"claims": [["accept"]]}, documents=("01",), bookings=1, lease_s=6.0
     ) as house:
+        server.checkpoint()
         worker = house.run("deliver", "--threads", "1", points=[at("record.before", "STOP")])
         fired = worker.wait_until_frozen()
         server.die()
@@ -125,8 +130,11 @@ def _moving(house: object) -> bool:
     return bool(states - {"accepted", "needs_human"})
 
 
-def _until(holds: Callable[[], bool]) -> None:
+def _until(holds: Callable[[], bool], worker: Worker | None = None) -> None:
+    """Wait for it; of a worker that ended meanwhile nothing more can come."""
     ends = time.monotonic() + 120
     while not holds():
-        assert time.monotonic() < ends, "it never came about"
+        told = "" if worker is None else worker.told()
+        assert worker is None or worker.runs, f"the worker ended:\n{told}"
+        assert time.monotonic() < ends, f"it never came about:\n{told}"
         time.sleep(0.05)
