@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from eligibility_cases import BYPASS, FUSION, IN_JAPAN, SERVICE, answer, decided
 
 from payer_gateway.domain.eligibility import no_coverage
 from payer_gateway.domain.money import Money
+from payer_gateway.domain.reason_codes import Code
+from payer_gateway.domain.reasons import Reason
 from payer_gateway.mapping.scenario_file import merged
 
 NO_SURGERY = {"first_opinion": {"recommends_surgery": "false"}}
@@ -95,7 +98,6 @@ def test_a_disabled_child_is_exempt_where_the_plan_says_so() -> None:
 
 
 def test_the_language_of_an_opinion_abroad_is_noted_and_only_there() -> None:
-    from dataclasses import replace
 
     from eligibility_cases import CODES, a_scenario
 
@@ -120,6 +122,13 @@ def test_without_coverage_nothing_is_reckoned() -> None:
 
     assert (decision.units, decision.auth_required, decision.cost) == (1, False, None)
     assert decision.number("carc") is None
+
+
+def test_the_first_reason_that_has_a_standard_code_lends_it_to_the_answer() -> None:
+    none, late = no_coverage().reasons[0], Reason(Code.COVERAGE_TERMINATED, "coverage-in-force", {})
+    decision = replace(no_coverage(), reasons=(none, late))
+
+    assert (decision.number("carc"), decision.number("eb12")) == ("27", None)
 
 
 @pytest.mark.parametrize(
