@@ -24,21 +24,24 @@ _OTHER_USES = {use: _USES - {use.value} for use in Use}
 
 def resources_in(document: object) -> list[_Object]:
     """The body itself, then what its entries and parameters hold, to a depth of three."""
-    body = as_object(document)
-    return list(_inside(body, MAX_DEPTH))[:MAX_RESOURCES]
+    found: list[_Object] = []
+    _gather(as_object(document), MAX_DEPTH, found)
+    return found
 
 
-def _inside(resource: _Object, depth: int) -> Iterator[_Object]:
-    yield resource
-    if depth == 0:
+def _gather(resource: _Object, depth: int, found: list[_Object]) -> None:
+    if len(found) >= MAX_RESOURCES:
         return
+    found.append(resource)
     kind = resource.get("resourceType")
-    holders = {"Bundle": "entry", "Parameters": "parameter"}.get(str(kind))
-    for holder in map(as_object, as_list(resource.get(holders or ""))[:MAX_RESOURCES]):
+    holders = "entry" if kind == "Bundle" else "parameter" if kind == "Parameters" else None
+    if holders is None or depth == 0:
+        return
+    for holder in map(as_object, as_list(resource.get(holders))[:MAX_RESOURCES]):
         # A batch is answered entry by entry: what went wrong with one stands in its response.
         for inner in (holder.get("resource"), as_object(holder.get("response")).get("outcome")):
-            if as_object(inner):
-                yield from _inside(as_object(inner), depth - 1)
+            if inside := as_object(inner):
+                _gather(inside, depth - 1, found)
 
 
 def answers_in(document: object, speech: Speech) -> list[_Object]:

@@ -16,8 +16,10 @@ _MONTH = re.compile(r"[0-9]{4}(-[0-9]{2})?")
 
 
 def as_object(value: object) -> Mapping[str, object]:
-    # What JSON makes of an object first: asking an abstract class takes its time.
-    return value if isinstance(value, dict) or isinstance(value, Mapping) else {}
+    # What JSON makes of an object, and what is not there: asking an abstract class takes its time.
+    if type(value) is dict:
+        return value
+    return value if value is not None and isinstance(value, Mapping) else {}
 
 
 def as_list(value: object) -> list[object]:

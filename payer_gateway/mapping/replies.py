@@ -7,6 +7,7 @@ named issue, never as an exception.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from payer_gateway.domain.answer import Issue, Reading
 from payer_gateway.domain.claim import Use
@@ -20,6 +21,7 @@ from payer_gateway.mapping.answers import (
     envelope_issues,
     resources_in,
 )
+from payer_gateway.mapping.canonical import read_own
 from payer_gateway.mapping.complaints import MAX_ISSUES, issues_in, outcomes_in
 from payer_gateway.mapping.hostile import as_list, as_object, said
 from payer_gateway.mapping.profile import Profile
@@ -56,9 +58,10 @@ def read_submit(
     if fault is not None and reply.body.strip():
         return Reading(OutcomeClass.IN_DOUBT, issues=(fault,), retry_after_s=later)
     answer, hindrance = answer_to(document, speech, use, identifier)
-    asked, _ = (None, None) if answer is None or sent is None else parse_body(sent)
+    asked = None if answer is None or sent is None else read_own(sent)
+    claim = _claim_in(asked)
     if answer is not None and hindrance is None:
-        hindrance = _not_in_force(answer, asked)
+        hindrance = _not_in_force(answer, claim)
     if hindrance is not None:
         unread = (*issues, hindrance)[-MAX_ISSUES:]
         return Reading(OutcomeClass.UNREADABLE_ANSWER, issues=unread)
@@ -84,16 +87,23 @@ def read_submit(
             so_far, found = read_so_far(answer, speech.amounts, use)
         kept = (*issues, *found)[:MAX_ISSUES]
         return Reading(outcome, control, None, kept, later, so_far)
-    lines = None if asked is None else _lines_of(asked, speech)
+    lines = None if asked is None else _lines_of(claim, speech)
     adjudication, found = read_adjudication(answer, speech.amounts, use, lines)
     return Reading(outcome, control, adjudication, (*issues, *found)[:MAX_ISSUES], later)
 
 
-def _not_in_force(answer: _Object, asked: object) -> Issue | None:
+def _claim_in(sent: object) -> _Object | None:
+    """The Claim in what was sent: the document itself, or an entry of it."""
+    document = as_object(sent)
+    inside = (as_object(entry).get("resource") for entry in as_list(document.get("entry")))
+    every = map(as_object, chain((document,), inside))
+    return next((r for r in every if r.get("resourceType") == "Claim"), None)
+
+
+def _not_in_force(answer: _Object, claim: _Object | None) -> Issue | None:
     """An answer that the insurer itself calls a draft or a mistake, or has taken back, is none; the
     answer to a claim that was taken back may well say so."""
     status = said(answer.get("status"))
-    claim = next((r for r in resources_in(asked) if r.get("resourceType") == "Claim"), None)
     refused = {"draft", "entered-in-error"}
     if claim is not None and claim.get("status") != "cancelled":
         refused.add("cancelled")
@@ -102,11 +112,10 @@ def _not_in_force(answer: _Object, asked: object) -> Issue | None:
     return Issue("not-active", "ClaimResponse.status", f"the answer's status is {status}")
 
 
-def _lines_of(asked: object, speech: Speech) -> dict[int, bool]:
+def _lines_of(claim: _Object | None, speech: Speech) -> dict[int, bool]:
     """The numbers of the lines that were sent, and whether each asks for something: a cancelled one
     does not."""
-    claim = next((r for r in resources_in(asked) if r.get("resourceType") == "Claim"), {})
-    items = map(as_object, as_list(claim.get("item")))
+    items = map(as_object, as_list(as_object(claim).get("item")))
     return {
         n: not _is_cancelled(item, speech)
         for item in items
