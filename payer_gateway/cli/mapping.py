@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
 
 import click
@@ -84,11 +85,18 @@ def release(name: str) -> None:
 @mapping.command()
 @click.argument("name")
 @click.argument("consultation", required=False)
-@click.option("--use", type=click.Choice([u.value for u in Use]), default=None)
+@click.option(
+    "--use",
+    type=click.Choice([u.value for u in Use]),
+    default=Use.CLAIM.value,
+    show_default=True,
+    help="What it is rendered as.",
+)
 @click.option("--resolved", is_flag=True, help="The whole of what the insurer's file means.")
-def render(name: str, consultation: str | None, use: str | None, resolved: bool) -> None:
+def render(name: str, consultation: str | None, use: str, resolved: bool) -> None:
     """Print the Bundle(s) that CONSULTATION becomes for insurer NAME, one JSON line each, whatever
-    the decision was. CONSULTATION: a file, the id of one taken in, or a golden case's folder."""
+    the decision was. CONSULTATION: a file, the id of one taken in, or the name of one of NAME's
+    golden cases."""
     from payer_gateway.mapping.canonical import canonical_json
     from payer_gateway.mapping.profile import Shelf
 
@@ -102,10 +110,14 @@ def render(name: str, consultation: str | None, use: str | None, resolved: bool)
         from payer_gateway.cli.session import local_operator, opened
         from payer_gateway.workflow import rendering
 
-        uses = (Use(use),) if use else (Use.CLAIM,)
+        uses = (Use(use),)
         file = _case_of(settings, name, consultation) or Path(consultation)
-        if not file.is_file() and ("/" in consultation or consultation.endswith(".json")):
-            raise NotFound(f"no file {consultation!r}")
+        if not file.is_file() and not _is_id(consultation):
+            known = ", ".join(sorted(_cases(settings, name))) or "none yet"
+            raise NotFound(
+                f"no file and no golden case of {name} is called {consultation!r} (golden cases:"
+                f" {known}); write one of them, the path of a file, or a consultation's id"
+            )
         document = file.read_bytes() if file.is_file() else None
         with opened(store=document is None) as services:
             if document is None:
@@ -118,7 +130,19 @@ def render(name: str, consultation: str | None, use: str | None, resolved: bool)
 
 def _case_of(settings: Settings, insurer: str, case: str) -> Path | None:
     """The consultation of the insurer's golden case of that name, in its newest version."""
-    if "/" in case or case.startswith("."):
-        return None
-    found = (settings.fixtures / insurer).glob(f"v*/{case}/consultation.json")
-    return max(found, key=lambda path: int(path.parent.parent.name[1:]), default=None)
+    return _cases(settings, insurer).get(case)
+
+
+def _cases(settings: Settings, insurer: str) -> dict[str, Path]:
+    """The insurer's golden cases by name, each in the newest version that has it."""
+    found = (settings.fixtures / insurer).glob("v*/*/consultation.json")
+    ordered = sorted(found, key=lambda path: int(path.parent.parent.name[1:]))
+    return {path.parent.name: path for path in ordered}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -24,6 +24,7 @@ from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.claim_json import decode_claim
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.mapping.decision_json import plain
+from payer_gateway.mapping.file_shape import refuse_misshapen
 from payer_gateway.mapping.profile import Profile
 
 # What a case's claim.json leaves unsaid.
@@ -141,20 +142,19 @@ def _case(folder: Path) -> Case:
         consultation = read_consultation((folder / "consultation.json").read_bytes()).consultation
     except InvalidInput as error:
         raise MappingError(f"{folder}/consultation.json: {error}") from None
-    told: Any = _json(folder / "claim.json") if (folder / "claim.json").exists() else {}
-    facts: dict[str, Any] = dict(told)
+    facts = _claim_facts(folder / "claim.json")
     service_type, fee = facts.pop("service_type", "3"), facts.pop("agreed_fee", None)
-    stray = sorted(set(facts) - set(CLAIM_DEFAULTS))
-    if stray:
-        raise MappingError(f"{folder}/claim.json: {stray[0]}: remove it; a claim has no such fact")
+    orders = {each.order for each in consultation.coverages}
+    if (order := {**CLAIM_DEFAULTS, **facts}["coverage_order"]) not in orders:
+        raise MappingError(
+            f"{folder}/claim.json: coverage_order: the consultation has no coverage of order"
+            f" {order}; write one of {', '.join(map(str, sorted(orders))) or 'those it will have'}"
+        )
     kept = [use for use in Use if _bundle_file(folder, use).exists()]
     return Case(
         folder=folder,
         consultation=consultation,
-        claims={
-            use: decode_claim(canonical_json({**CLAIM_DEFAULTS, **facts, "use": use.value}))
-            for use in kept or Use
-        },
+        claims={use: _claim(folder, facts, use) for use in kept or Use},
         bundles={use: canonical_json(_json(_bundle_file(folder, use))) for use in kept},
         previous={
             use: canonical_json(_json(path))
@@ -166,28 +166,42 @@ def _case(folder: Path) -> Case:
     )
 
 
+def _claim_facts(path: Path) -> dict[str, Any]:
+    """What a case says of its claim beside the defaults."""
+    if not path.exists():
+        return {}
+    told: Any = _json(path)
+    refuse_misshapen("golden-claim", told, str(path))
+    return dict(told)
+
+
+def _claim(folder: Path, facts: Mapping[str, Any], use: Use) -> Claim:
+    try:
+        return decode_claim(canonical_json({**CLAIM_DEFAULTS, **facts, "use": use.value}))
+    except (ValueError, ArithmeticError) as error:
+        raise MappingError(f"{folder}/claim.json: {error}; correct it") from None
+
+
 def _bundle_file(folder: Path, use: Use) -> Path:
     return folder / f"bundle.{use.value}.json"
 
 
 def _reply_case(path: Path) -> ReplyCase:
     document: Any = _json(path)
-    body = document.get("body")
+    refuse_misshapen("golden-reply", document, str(path))
+    body = document["body"]
     if isinstance(body, str):
         sent = body.encode()
     else:
         sent = b"" if body is None else canonical_json(body)
-    try:
-        return ReplyCase(
-            file=path,
-            kind=document["kind"],
-            use=Use(document["use"]),
-            identifier=document.get("identifier"),
-            reply=Reply(document["http"], document.get("headers", {}), sent),
-            expected=document.get("expect"),
-        )
-    except (KeyError, ValueError) as error:
-        raise MappingError(f"{path}: write http, kind, use and body ({error})") from None
+    return ReplyCase(
+        file=path,
+        kind=document["kind"],
+        use=Use(document["use"]),
+        identifier=document.get("identifier"),
+        reply=Reply(document["http"], document.get("headers", {}), sent),
+        expected=document["expect"],
+    )
 
 
 def _json(path: Path) -> object:

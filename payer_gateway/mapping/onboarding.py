@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,7 @@ from payer_gateway.domain.errors import Conflict, MappingError
 from payer_gateway.mapping.canonical import shorten
 from payer_gateway.mapping.goldens import write_goldens
 from payer_gateway.mapping.our_codes import OUR_CODES
-from payer_gateway.mapping.profile import Shelf
+from payer_gateway.mapping.profile import Profile, Shelf
 from payer_gateway.mapping.profile_check import check
 from payer_gateway.mapping.profile_file import HOLE
 from payer_gateway.mapping.released import add_released
@@ -76,13 +76,24 @@ def release(shelf: Shelf, mappings: Path, fixtures: Path, name: str) -> Released
     kept: list[Path] = []
     for profile in fresh:
         kept += write_goldens(profile, fixtures, missing_only=True)
-    problems = tuple(check(shelf, name, fixtures).problems)
+    problems = (*check(shelf, name, fixtures).problems, *_without_goldens(fresh, fixtures))
     if problems:
         return Released({}, tuple(kept), problems)
     digests = {f"insurers/{name}/v{profile.version}": profile.digest for profile in fresh}
     if digests:
         add_released(mappings, digests)
     return Released(digests, tuple(kept), ())
+
+
+def _without_goldens(profiles: Iterable[Profile], fixtures: Path) -> Iterator[str]:
+    """Nobody could tell later what such a version made."""
+    for profile in profiles:
+        folder = fixtures / profile.name / f"v{profile.version}"
+        if not any(folder.glob("*/consultation.json")):
+            yield (
+                f"{profile.file}: it has no golden case; write {folder}/{FIRST_CASE}/"
+                "consultation.json, or one by another name"
+            )
 
 
 def _case(name: str) -> str:

@@ -31,6 +31,7 @@ from payer_gateway.mapping.profile_file import (
     file_label,
     inherit,
     meaning,
+    refuse_unfit,
     resolve,
 )
 from payer_gateway.mapping.released import digest_of, read_released, refuse_changed
@@ -97,7 +98,7 @@ class Shelf:
         self._dialects = mappings / "dialects"
         self._read: dict[tuple[str, int], Profile] = {}
         self._versions: dict[str, tuple[tuple[date, int], ...]] = {}
-        self._aliases: dict[str, str] | None = None
+        self._called: dict[str, str | MappingError] | None = None
         self._frozen: Mapping[str, str] | None = None
 
     def names(self) -> list[str]:
@@ -108,31 +109,51 @@ class Shelf:
         return [number for _, number in sorted(self._dated(name), key=lambda each: each[1])]
 
     def find(self, name_or_alias: str) -> str:
-        """The insurer's name for its name or an alias, case apart. Raises MappingError."""
-        if self._aliases is None:
-            self._aliases = self._read_aliases()
-        found = self._aliases.get(name_or_alias.strip().casefold())
+        """The insurer's name for its name or an alias, case apart. Raises MappingError, also for a
+        name that two insurers go by: nobody's claims go to whichever comes first."""
+        if self._called is None:
+            self._called = self._read_names()
+        found = self._called.get(name_or_alias.strip().casefold())
         if found is None:
             unread = "".join(f"; and this file cannot be used: {each}" for each in self._broken())
             raise MappingError(
                 f"no insurer is called {name_or_alias!r} (known: {', '.join(self.names())});"
                 f" add mappings/insurers/<name>/v1.yaml or an alias{unread}"
             )
+        if isinstance(found, MappingError):
+            raise found
         return found
 
-    def _read_aliases(self) -> dict[str, str]:
-        known: dict[str, str] = {}
+    def clashes(self, name: str) -> list[str]:
+        """What is wrong with the aliases of this insurer: those by which another one goes."""
+        self._called = self._called or self._read_names()
+        said = [self._called.get(each.strip().casefold()) for each in self._aliases_of(name)]
+        return [
+            str(self._clash(name, alias, found) if isinstance(found, str) else found)
+            for alias, found in zip(self._aliases_of(name), said, strict=True)
+            if found is not None and found != name
+        ]
+
+    def _read_names(self) -> dict[str, str | MappingError]:
+        """One whose file is broken has its name still, and nobody else's claims wait for it to be
+        mended; nor do they for an alias that two have. A name wins over another's alias."""
+        known: dict[str, str | MappingError] = {each.casefold(): each for each in self.names()}
+        owners = dict(known)
         for name in self.names():
-            # One whose file is broken has its name still, and nobody else's claims wait for it to
-            # be mended.
-            for each in (name, *self._aliases_of(name)):
-                other = known.setdefault(each.strip().casefold(), name)
-                if other != name:
-                    where = self._label(self._path(name, max(self._numbers(name))))
-                    raise MappingError(
-                        f"{where}: aliases: {each!r} already means {other}; remove it"
-                    )
+            for alias in self._aliases_of(name):
+                key = alias.strip().casefold()
+                owner = owners.setdefault(key, name)
+                if owner == name:
+                    known.setdefault(key, name)
+                elif known[key] == owner and key != str(owner).casefold():
+                    known[key] = self._clash(name, alias, str(owner))
         return known
+
+    def _clash(self, name: str, alias: str, owner: str) -> MappingError:
+        where = self._label(self._path(name, max(self._numbers(name))))
+        return MappingError(
+            f"{where}: aliases: {alias!r} already means {owner}; remove it from one of them"
+        )
 
     def _aliases_of(self, name: str) -> tuple[str, ...]:
         """As the newest file says them, which is not checked here: whoever asks for a name may
@@ -186,8 +207,8 @@ class Shelf:
 
     def _numbers(self, name: str) -> list[int]:
         numbers = []
-        for path in (self._insurers / name).glob("v*.yaml"):
-            match = re.fullmatch(r"v([1-9][0-9]{0,3})", path.stem)
+        for path in sorted((self._insurers / name).glob("*.y*ml")):
+            match = re.fullmatch(r"v([1-9][0-9]{0,3})\.yaml", path.name)
             if match is None:
                 raise MappingError(f"{self._label(path)}: name it v1.yaml, v2.yaml, …")
             numbers.append(int(match[1]))
@@ -215,6 +236,7 @@ class Shelf:
             if dialect_name not in written:
                 written[dialect_name] = self.dialect(dialect_name, f"{where}: extends.{use}")
             uses[use] = resolve(document, written[dialect_name], use, where)
+        refuse_unfit(document, uses, where)
         digest = digest_of(
             {
                 "insurer": meaning(document),
@@ -228,17 +250,30 @@ class Shelf:
         """One dialect, whole: with what it takes from the dialect that it extends."""
         document = self._dialect_file(name, said_in)
         where = self._label(self._dialects / f"{name}.yaml")
-        base = document.get("extends")
-        if isinstance(base, str):
-            document = inherit(document, self._dialect_file(base, f"{where}: extends"), where)
+        if "extends" in document:
+            document = inherit(document, self._base(document["extends"], where), where)
         check_dialect_file(document, where, name)
+        return document
+
+    def _base(self, name: object, where: str) -> Document:
+        """The dialect that another one extends: whole in its own file."""
+        if not isinstance(name, str):
+            raise MappingError(f"{where}: extends: write the name of one dialect")
+        document = self._dialect_file(name, f"{where}: extends")
+        if "extends" in document:
+            raise MappingError(
+                f"{where}: extends: {name} extends another dialect itself; name one that is whole"
+            )
+        check_dialect_file(document, self._label(self._dialects / f"{name}.yaml"), name)
         return document
 
     def _dialect_file(self, name: str, said_in: str) -> Document:
         path = self._dialects / f"{name}.yaml"
-        if not path.exists():
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) or not path.exists():
+            known = ", ".join(sorted(each.stem for each in self._dialects.glob("*.yaml")))
             raise MappingError(
-                f"{said_in}: there is no dialect {name!r}; add {self._label(path)} or name another"
+                f"{said_in}: there is no dialect {name!r}; write one of {known}, or add its file to"
+                " mappings/dialects"
             )
         return self.document(path)
 

@@ -5,17 +5,13 @@ Everything in a file is text; ``profile.py`` turns it into values.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
+from payer_gateway.mapping.file_shape import refuse_misshapen
 from payer_gateway.mapping.grammar import OMIT, is_leaf, merge, normalize
 
 Document = dict[str, Any]
@@ -34,12 +30,15 @@ def check_insurer_file(document: Document, where: str, name: str, version: int) 
     if holes := list(_holes(document, "")):
         raise MappingError(f"{where}: still to be filled in: {', '.join(holes)}")
     _refuse_private(document, where, name)
-    _validate("profile", document, where)
+    refuse_misshapen("profile", document, where)
     for key, expected in (("profile", name), ("version", str(version))):
         if document[key] != expected:
             raise MappingError(f"{where}: {key}: write {expected}, as the file's path says")
-    if document["delivery"]["submit"].startswith("/"):
-        raise MappingError(f"{where}: delivery.submit: write it without the leading slash")
+    hours = document["delivery"]["calling_hours"]
+    if hours[:5] == hours[6:]:
+        raise MappingError(
+            f"{where}: delivery.calling_hours: {hours} is no time at all; write none for all day"
+        )
 
 
 def _holes(value: object, path: str) -> Iterator[str]:
@@ -55,14 +54,12 @@ def _holes(value: object, path: str) -> Iterator[str]:
 
 
 def inherit(document: Document, base: Document, where: str) -> Document:
-    """A dialect that says only where it differs from another one, put together with that one.
+    """A dialect that says only where it differs from another one, put together with that one,
+    which is whole and right.
 
     Tables, templates and settings are laid over key by key; lists are taken as a whole.
     """
-    if "extends" in base:
-        raise MappingError(
-            f"{where}: extends: {base['dialect']} extends another dialect itself; name that one"
-        )
+    refuse_misshapen("dialect-over", document, where)
     out = {**base, **{key: value for key, value in document.items() if key != "extends"}}
     out["codes"] = _codes(base["codes"], _mapping(document, "codes"))
     resources = _templates(base["resources"])
@@ -84,7 +81,7 @@ def _mapping(document: Document, key: str) -> Document:
 
 
 def check_dialect_file(document: Document, where: str, name: str) -> None:
-    _validate("dialect", document, where)
+    refuse_misshapen("dialect", document, where)
     if document["dialect"] != name:
         raise MappingError(f"{where}: dialect: write {name}, as the file's name says")
     used = {template_of(entry) for entry in document["bundle"]}
@@ -118,6 +115,7 @@ def resolve(insurer: Document, dialect: Document, use: Use, where: str) -> Docum
     return {
         "dialect": dialect["dialect"],
         "standard": dialect["standard"],
+        "uses": dialect.get("uses", [each.value for each in Use]),
         "bundle": dialect["bundle"],
         "codes": codes,
         "resources": resources,
@@ -127,6 +125,53 @@ def resolve(insurer: Document, dialect: Document, use: Use, where: str) -> Docum
         "hints": _hints(dialect.get("hints", {}), insurer.get("hints", {})),
         **({"update": dialect["update"]} if "update" in dialect else {}),
     }
+
+
+def refuse_unfit(insurer: Document, uses: Mapping[Use, Document], where: str) -> None:
+    """Raise MappingError for what each part alone may say, and these parts together may not: a
+    dialect for a use it has no words for, a table that nothing is translated by, an operation where
+    the dialect knows none."""
+    for use, resolved in uses.items():
+        if use not in resolved["uses"]:
+            raise MappingError(
+                f"{where}: extends.{use}: {resolved['dialect']} is for"
+                f" {' and '.join(resolved['uses'])} only; name another dialect"
+            )
+        told = {**insurer["delivery"], **insurer["delivery"].get(use.value, {})}
+        for key in ("inquire", "answer"):
+            if told[key].startswith("POST ") and "ask" not in resolved["inquiry"]:
+                part = "" if use is Use.CLAIM else f"{use}."
+                raise MappingError(
+                    f"{where}: delivery.{part}{key}: {resolved['dialect']} asks by no operation;"
+                    f" write a search or none, not {told[key]!r}"
+                )
+    used = {use: set(_tables(resolved["resources"])) for use, resolved in uses.items()}
+    _refuse_idle(insurer["codes"], {"service"}.union(*used.values()), where, "")
+    for use in Use:
+        own: Document = insurer.get(use.value, {}).get("codes", {})
+        _refuse_idle(own, used[use], where, f"{use}.")
+
+
+def _refuse_idle(tables: Document, used: set[str], where: str, part: str) -> None:
+    for name in tables:
+        if name not in used:
+            raise MappingError(
+                f"{where}: {part}codes.{name}: no template translates by this table, so it changes"
+                f" nothing; remove it, or say 'code: {name}' in a template"
+            )
+
+
+def _tables(template: object) -> Iterator[str]:
+    """The tables that a template's leaves name."""
+    if isinstance(template, list):
+        for each in template:
+            yield from _tables(each)
+    elif isinstance(template, Mapping):
+        name = template.get("code")
+        if isinstance(name, str):
+            yield name
+        for each in template.values():
+            yield from _tables(each)
 
 
 def _templates(resources: Mapping[str, object]) -> dict[str, Any]:
@@ -186,32 +231,3 @@ def _refuse_private(document: Document, where: str, name: str) -> None:
                     f"{where}: {part}{key}: addresses and secrets stand in no file; remove it and"
                     f" set {prefix}_URL (and {prefix}_TOKEN) in the environment"
                 )
-
-
-@cache
-def _validator(name: str) -> Callable[[object], object]:
-    text = files("payer_gateway.mapping").joinpath(f"schemas/{name}.schema.json").read_text("utf-8")
-    compiled: Callable[[object], object] = fastjsonschema.compile(json.loads(text))
-    return compiled
-
-
-def _validate(schema: str, document: Document, where: str) -> None:
-    try:
-        _validator(schema)(document)
-    except fastjsonschema.JsonSchemaValueException as error:
-        key = ".".join(str(step) for step in error.path[1:]) or "the file"
-        raise MappingError(f"{where}: {key}: {_cure(error)}") from None
-
-
-def _cure(error: Any) -> str:
-    definition, value = error.definition or {}, error.value
-    if error.rule == "required":
-        missing = [key for key in definition["required"] if key not in value]
-        return f"add {', '.join(missing)}"
-    if error.rule == "additionalProperties" and isinstance(value, Mapping):
-        known = definition.get("properties", {})
-        stray = [str(key) for key in value if key not in known]
-        if known:
-            return f"remove {', '.join(stray)}; the keys are {', '.join(known)}"
-    said = definition.get("description", str(error.message))
-    return f"{said}" + (f"; not {value!r}" if isinstance(value, str) else "")

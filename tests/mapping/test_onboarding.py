@@ -218,3 +218,99 @@ def test_every_shipped_version_is_as_it_was_released() -> None:
             assert shelf.version(name, int(number[1:])).digest == read_released(MAPPINGS)[version]
         else:
             plans.plan(name)
+
+
+def a_right_one(folders: tuple[Path, Path]) -> Path:
+    """A new insurer whose holes are filled; the folder of its first golden case."""
+    mappings, fixtures = folders
+    _, case = new_insurer(mappings, fixtures, "acme", "base-r4")
+    filled_in(mappings, "acme")
+    return case.parent
+
+
+def told(folders: tuple[Path, Path]) -> str:
+    mappings, fixtures = folders
+    return "\n".join(check(Shelf(mappings), "acme", fixtures).problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "claim.json: write an object"),
+        ('{"id": 5}', "id: write the claim's id, a UUID; not 5"),
+        ('{"creatd_on": "2026-04-01"}', "remove creatd_on; the keys are id, number"),
+        ('{"created_on": "2026-02-30"}', "created_on: write a day as YYYY-MM-DD; not '2026-02-30'"),
+        ('{"created_on": "x"}', "created_on: write a day as YYYY-MM-DD; not 'x'"),
+        ('{"coverage_order": 3}', "coverage_order: the consultation has no coverage of order 3"),
+        ('{"agreed_fee": 5}', "agreed_fee: write an amount and its currency"),
+        ('{"service_type": "99"}', "service_type: write 3, 20 or 21"),
+        ('{"related": {}}', "related: add identifier, relation, control_number"),
+        ('{"authorization_period": "x"}', "authorization_period: write {"),
+    ],
+)
+def test_a_golden_claim_that_cannot_be_is_told_with_its_key(
+    text: str, words: str, folders: tuple[Path, Path]
+) -> None:
+    (a_right_one(folders) / "claim.json").write_text(text, "utf-8")
+
+    said = told(folders)
+
+    assert words in said
+    assert "oncology-by-video/claim.json" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "write an object"),
+        ("{}", "add kind, use, http, body, expect"),
+        ('{"kind": "x", "use": "claim", "http": 200, "body": null, "expect": {}}', "kind: write"),
+        ('{"kind": "submit", "use": "x", "http": 200, "body": null, "expect": {}}', "use: write"),
+        ('{"kind": "submit", "use": "claim", "http": "200", "body": null, "expect": {}}', "http: "),
+        (
+            '{"kind": "submit", "use": "claim", "http": 200, "bdy": 1, "body": "", "expect": {}}',
+            "remove bdy",
+        ),
+    ],
+)
+def test_a_golden_reply_that_cannot_be_is_told_with_its_key(
+    text: str, words: str, folders: tuple[Path, Path]
+) -> None:
+    replies = a_right_one(folders).parent / "replies"
+    replies.mkdir()
+    (replies / "odd.json").write_text(text, "utf-8")
+
+    said = told(folders)
+
+    assert words in said
+    assert "replies/odd.json" in said
+
+
+def test_a_status_that_the_insurer_means_its_own_way_is_for_its_own_replies_to_say(
+    folders: tuple[Path, Path],
+) -> None:
+    a_right_one(folders)
+    file = folders[0] / "insurers" / "acme" / "v1.yaml"
+    file.write_text(file.read_text("utf-8") + "\nstatuses: {409: rejected}\n", "utf-8")
+
+    found = check(Shelf(folders[0]), "acme", folders[1])
+
+    assert found.problems == ()
+    assert any("statuses.409: add a golden reply" in each for each in found.untested)
+
+
+def test_nothing_is_released_without_a_golden_case(folders: tuple[Path, Path]) -> None:
+    shutil.rmtree(a_right_one(folders))
+
+    released = release(Shelf(folders[0]), folders[0], folders[1], "acme")
+
+    assert "it has no golden case" in released.problems[0]
+    assert read_released(folders[0]) == {}
+
+
+def test_a_file_whose_name_is_no_versions_is_not_passed_over(folders: tuple[Path, Path]) -> None:
+    a_right_one(folders)
+    file = folders[0] / "insurers" / "acme" / "v1.yaml"
+    file.with_name("v2.yml").write_text(file.read_text("utf-8"), "utf-8")
+
+    assert "acme/v2.yml: name it v1.yaml, v2.yaml" in told(folders)

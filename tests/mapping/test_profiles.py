@@ -159,6 +159,39 @@ WRONG: dict[str, tuple[str, Edit]] = {
         lambda d: d["codes"]["service"]["values"].pop("interpreter"),
     ),
     "alias": ("aliases", lambda d: d["aliases"].append("Nowhere")),
+    "blank alias": ("aliases.1: write a further name", lambda d: d.update(aliases=["NWM", " "])),
+    "a status that is read by rules": (
+        "statuses: '200' cannot stand here",
+        lambda d: d.update(statuses={"200": "rejected"}),
+    ),
+    "no hours": (
+        "delivery.calling_hours: 06:00-06:00 is no time at all",
+        lambda d: d["delivery"].update(calling_hours="06:00-06:00"),
+    ),
+    "claims as PAS": (
+        "extends.claim: pas-2.2.1 is for preauthorization only",
+        lambda d: d["extends"].update(claim="pas-2.2.1"),
+    ),
+    "an operation that has no words": (
+        "delivery.inquire: base-r4 asks by no operation",
+        lambda d: d["delivery"].update(inquire="POST Claim/$inquire"),
+    ),
+    "an idle table": (
+        "codes.sex: no template translates by this table",
+        lambda d: d["codes"].update(sex={"values": dict.fromkeys(our_codes.SEXES, "x")}),
+    ),
+    "an idle table of one use": (
+        "claim.codes.unit: no template translates by this table",
+        lambda d: d.update(claim={"codes": {"unit": {"values": {"interpreter": "hour"}}}}),
+    ),
+    "a misspelled word": (
+        "resources.Claim.priority.form: is no word of the grammar here",
+        lambda d: d.update(resources={"Claim": {"priority": {"form": "consultation.urgency"}}}),
+    ),
+    "a plain value": (
+        "a plain value is {const: …}",
+        lambda d: d.update(resources={"Claim": {"language": "ja"}}),
+    ),
     "status": ("statuses.423", lambda d: d.update(statuses={"423": "in_doubt"})),
 }
 
@@ -189,12 +222,30 @@ def test_a_difference_is_told_by_path_expected_and_got() -> None:
     )
 
 
-def test_an_alias_of_two_insurers_is_refused() -> None:
-    document = document_of(file_of("medicare-b"))
-    document["aliases"].append("nwm")
+def test_an_alias_of_two_insurers_is_refused_and_holds_up_nobody_else() -> None:
+    document = document_of(file_of("northwind-ppo"))
+    document["aliases"].append("medicare-part-b")
 
-    with pytest.raises(MappingError, match="already means"):
-        EditedShelf({file_of("medicare-b"): document}).find("nwm")
+    shelf = EditedShelf({file_of("northwind-ppo"): document})
+
+    with pytest.raises(MappingError, match="already means medicare-b"):
+        shelf.find("MEDICARE-PART-B")
+    assert shelf.find("northwind-ppo") == "northwind-ppo"
+    assert shelf.find("medicare-b") == "medicare-b"
+    for insurer in ("medicare-b", "northwind-ppo"):
+        assert "already means" in "\n".join(check(shelf, insurer, FIXTURES).problems)
+    assert check(shelf, "sakura-life", FIXTURES).problems == ()
+
+
+def test_a_name_wins_over_another_insurers_alias() -> None:
+    document = document_of(file_of("medicare-b"))
+    document["aliases"].append("Northwind-PPO")
+
+    shelf = EditedShelf({file_of("medicare-b"): document})
+
+    assert shelf.find("northwind-ppo") == "northwind-ppo"
+    assert "'Northwind-PPO' already means northwind-ppo" in "\n".join(shelf.clashes("medicare-b"))
+    assert shelf.clashes("northwind-ppo") == []
 
 
 def test_our_code_lists_follow_the_domain() -> None:
@@ -256,6 +307,49 @@ def _walk(value: object, path: str, found: set[str]) -> None:
                 _walk(inner, f"{path}[]", found)
     else:
         found.add(path)
+
+
+OVER_BASE: dict[str, tuple[str, dict[str, Any]]] = {
+    "itself": ("mine extends another dialect itself", {"extends": "mine"}),
+    "a list": ("extends: write the name of one dialect", {"extends": ["base-r4"]}),
+    "a path": ("there is no dialect '../insurers/x'", {"extends": "../insurers/x"}),
+    "no codes": ("codes: write the tables of codes; not 'x'", {"codes": "x"}),
+    "no table": ("codes.mode: ", {"codes": {"mode": "x"}}),
+    "a table without values": ("codes.mode: add values", {"codes": {"mode": {"system": "urn:x"}}}),
+    "no template": ("resources.Claim: write a mapping", {"resources": {"Claim": "x"}}),
+    "no hints": ("hints.a: write CODE: what to do", {"hints": {"a": "x"}}),
+    "no adjudication": ("adjudication: write how", {"adjudication": "x"}),
+    "an unknown key": ("remove colour", {"colour": "red"}),
+    "an empty condition": (
+        "responses.0.when: write what the answer must have",
+        {"responses": [{"when": {}, "then": "accepted"}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OVER_BASE)
+def test_a_dialect_that_is_laid_wrongly_over_another_is_told_with_its_key(name: str) -> None:
+    words, said = OVER_BASE[name]
+    document = document_of(file_of("medicare-b"))
+    document["extends"]["claim"] = "mine"
+    own = {"dialect": "mine", "standard": "r4", "extends": "base-r4", **said}
+
+    with pytest.raises(MappingError) as refused:
+        MineShelf(document, own).version("medicare-b", 1)
+
+    assert words in str(refused.value)
+    assert "mine.yaml" in str(refused.value)
+
+
+class MineShelf(EditedShelf):
+    """The shipped files and one more dialect, ``mine``, by which medicare-b takes claims."""
+
+    def __init__(self, insurer: dict[str, Any], own: dict[str, Any]) -> None:
+        super().__init__({file_of("medicare-b"): insurer})
+        self._own = own
+
+    def _dialect_file(self, name: str, said_in: str) -> dict[str, Any]:
+        return self._own if name == "mine" else super()._dialect_file(name, said_in)
 
 
 def test_a_dialect_extends_one_that_is_whole() -> None:
