@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from payer_gateway.domain.answer import Review
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.submission import OutcomeClass
-from payer_gateway.mapping.fhir.shapes import standard
+from payer_gateway.mapping.fhir.acceptance import same_for_all
 from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
 from payer_gateway.mapping.inquiry import AskWords
 from payer_gateway.mapping.our_codes import OUR_CODES
@@ -82,7 +82,7 @@ class Speech:
     envelope: Node = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
     filling: Filling = field(repr=False)  # all of the above at once
-    known: frozenset[int] = field(repr=False)  # its concepts that are well formed, by identity
+    known: frozenset[int] = field(repr=False)  # what is the same in all Bundles, by identity
     rules: tuple[Rule, ...] = field(repr=False)
     amounts: Amounts = field(repr=False)
     asked_for: str
@@ -126,7 +126,7 @@ def speech(resolved: Document, where: str) -> Speech:
         envelope=closures,
         entries=entries,
         filling=fill,
-        known=standard(resolved["standard"]).good_concepts(fill.constants),
+        known=same_for_all(fill.constants),
         ask=_ask(resolved["inquiry"].get("ask")),
         update=_update(resolved.get("update")),
         hints={

@@ -68,9 +68,11 @@ def _first_is(kind: str) -> Callable[[Value], bool]:
 
 
 def _entries_without(part: str, types: str) -> Callable[[Value], bool]:
+    all_types = frozenset(types.split())
+
     def rule(bundle: Value) -> bool:
-        wanted = bundle.get("type") in types.split()
-        return all((part in entry) is wanted for entry in bundle.get("entry", ()))
+        wanted = bundle.get("type") in all_types
+        return [part in entry for entry in bundle.get("entry", ())].count(not wanted) == 0
 
     return rule
 
@@ -170,6 +172,11 @@ RULES: Mapping[str, tuple[str, Callable[[Value], bool]]] = {
     "bdl-7": ("each fullUrl stands once", _distinct_urls),
     "bdl-8": ("a fullUrl names no version", lambda v: "/_history/" not in v.get("fullUrl", "")),
 }
+
+# Those that depend on nothing but which elements there are.
+OF_ELEMENTS = frozenset(
+    "us-core-attachment us-core-13 pd-1 org-1 qty-3 att-1 cpt-2 ext-1 prr-1 bdl-5".split()
+)
 
 _NPI_17 = (
     "(((select(value.substring(0,1).toInteger()).select(iif($this<5, $this*2, (($this*2)-9))))"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from payer_gateway.mapping.fhir.acceptance import Acceptance
 from payer_gateway.mapping.fhir.source import Writer, namespace
 
 STANDARDS = ("r4", "pas-2.2.1", "pas-2.0.1")
@@ -24,9 +25,8 @@ At = Any
 class Check:
     """One check under way: what was found wrong, and which references were seen."""
 
-    def __init__(self, standard: Standard, known: frozenset[int] = frozenset()) -> None:
+    def __init__(self, standard: Standard) -> None:
         self._standard = standard
-        self.known = known  # identities of concepts that were found good before
         self.problems: list[str] = []
         self.references: list[tuple[str, frozenset[str] | None, At]] = []
 
@@ -65,7 +65,7 @@ class Check:
             return
         codings = value.get("coding") if "coding" in value else [value]
         if type(codings) is list and not any(
-            each.get("system") in systems for each in codings if type(each) is dict
+            str(each.get("system")) in systems for each in codings if type(each) is dict
         ):
             self.bad(at, "has no code of a system that the standard allows here")
 
@@ -120,6 +120,10 @@ class Standard:
         self._base = base  # what a standard says nothing of is as that one has it
         text = files("payer_gateway.mapping.fhir").joinpath(f"{name}.json").read_text("utf-8")
         self._shapes: dict[str, Any] = json.loads(text)["shapes"]
+        # Whether a Bundle is sound, said quickly or not at all.
+        self.acceptance: Acceptance = Acceptance(
+            self._shapes, None if base is None else base.acceptance
+        )
         self._names = {key: f"S_{re.sub('[^A-Za-z0-9]', '_', key)}" for key in self._shapes}
         self._space = namespace()
         for key, name in self._names.items():
@@ -155,29 +159,11 @@ class Standard:
             self._ready[key] = self._space[self._names[key]]
         return self._ready[key]
 
-    def check(self, resource: Any, known: frozenset[int] = frozenset()) -> Check:
-        """Check a resource (a Bundle with all that is in it). ``known``: see ``good_concepts``."""
-        found = Check(self, known)
+    def check(self, resource: Any) -> Check:
+        """Check a resource (a Bundle with all that is in it)."""
+        found = Check(self)
         found.resource(resource, None)
         return found
-
-    def good_concepts(self, constants: Iterable[Any]) -> frozenset[int]:
-        """The identities of the CodeableConcepts among objects that are kept, and never changed:
-        those that are well formed need not be looked at in every Bundle that has them."""
-        found: set[int] = set()
-        todo = list(constants)
-        while todo:
-            each = todo.pop()
-            if isinstance(each, list):
-                todo += each
-            elif isinstance(each, dict):
-                todo += each.values()
-                if each.keys() == {"coding"}:
-                    looked = Check(self)
-                    self.function("CodeableConcept")(each, None, looked)
-                    if not looked.problems:
-                        found.add(id(each))
-        return frozenset(found)
 
     def _later(self, key: str, name: str) -> Callable[[Any, At, Check], None]:
         def compile_and_run(value: Any, at: At, check: Check) -> None:

@@ -133,32 +133,6 @@ def _rank(child: Shape) -> tuple[bool, bool, bool]:
     )
 
 
-# Most of the objects of these types have these elements and no other.
-_USUAL: Mapping[str, tuple[str, ...]] = {
-    "Coding": ("system", "code"),
-    "Identifier": ("system", "value"),
-    "Reference": ("reference",),
-}
-
-
-def _shortcut(path: str, shape: Shape) -> list[str]:
-    """Lines that let a usual object pass at once, before every element is asked for. ``path`` is
-    the name of the type when the shape is that of a whole type."""
-    if path == "CodeableConcept":
-        return ["if id(v) in c.known: return"]
-    usual = _USUAL.get(path, ())
-    types = {each["name"]: each["types"][0] for each in shape["children"] if each.get("types")}
-    if not usual or shape.get("rules") or any("codes" in types[name] for name in usual):
-        return []
-    names = "abc"[: len(usual)]
-    tests = (_PRIMITIVES[types[n]["code"]].format(x=x) for x, n in zip(names, usual, strict=True))
-    return [
-        f"if len(v) == {len(usual)}:",
-        *(f"  {x} = v.get({name!r})" for x, name in zip(names, usual, strict=True)),
-        f"  if {' and '.join(f'({test})' for test in tests)}: return",
-    ]
-
-
 class Writer:
     """The text of one shape's functions. ``constants``: what the text names and cannot hold."""
 
@@ -198,7 +172,6 @@ class Writer:
             f"def {name}(v, at, c):",
             "  if type(v) is not dict or not v:",
             "    c.bad(at, 'write an object with something in it'); return",
-            *(f"  {line}" for line in _shortcut(path, shape)),
             f"  if not v.keys() <= {allowed}: c.stray(v, {allowed}, at)",
             *(f"  {line}" for line in lines),
             "  if m: c.beside(v, at)",
