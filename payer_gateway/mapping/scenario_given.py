@@ -15,6 +15,7 @@ from payer_gateway.domain.money import Money
 from payer_gateway.mapping.scenario_file import Scenario, is_nothing
 
 _BIRTHDAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}")
+_PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _FLAGS = {"true": True, "false": False, "True": True, "False": False}
 _T = TypeVar("_T")
 
@@ -62,8 +63,27 @@ class Given:
     def unsure(self, path: str) -> bool | None:
         return self._read(path, _FLAGS.__getitem__, "write true or false")
 
-    def whole(self, path: str) -> int | None:
-        return self._read(path, int, "write a whole number")
+    def whole(self, path: str, least: int = 0) -> int | None:
+        value = self.raw(path)
+        return None if value is None else self.count(path, value, least)
+
+    def count(self, path: str, value: Any, least: int = 0) -> int:
+        def read(text: str) -> int:
+            if int(text) < least:
+                raise ValueError(text)
+            return int(text)
+
+        return self.read(path, value, read, f"write a whole number, at least {least}")
+
+    def place(self, path: str) -> str | None:
+        """ISO 3166-1 or 3166-2."""
+
+        def read(text: str) -> str:
+            if not _PLACE.fullmatch(text):
+                raise ValueError(text)
+            return text
+
+        return self._read(path, read, "write a country such as JP, or a part of one such as US-NY")
 
     def choice(self, path: str, *allowed: str) -> str | None:
         table = {each: each for each in allowed}
@@ -103,7 +123,10 @@ class Given:
         """In the plan's currency."""
 
         def read(text: str) -> Money:
-            return Money(Decimal(text), self.plan.currency)
+            money = Money(Decimal(text), self.plan.currency)
+            if money.amount < 0:
+                raise ValueError(text)
+            return money
 
         cure = f"write an amount in {self.plan.currency} such as '420.00' or '44000'"
         return self._read(path, read, cure)
@@ -112,6 +135,7 @@ class Given:
         def read(text: str) -> str:
             if not _BIRTHDAY.fullmatch(text):
                 raise ValueError(text)
+            date.fromisoformat(f"2000-{text[-5:]}")  # a leap year: it has every birthday
             return text[-5:]
 
         return self._read(path, read, "write a month and day such as '02-10'")

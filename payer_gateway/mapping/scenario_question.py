@@ -24,6 +24,9 @@ from payer_gateway.domain.eligibility_question import (
 )
 from payer_gateway.domain.errors import Fault, InvalidInput
 from payer_gateway.domain.money import Money
+from payer_gateway.domain.reason_codes import Verdict
+from payer_gateway.mapping.our_codes import SEXES
+from payer_gateway.mapping.roster_file import RELATIONSHIPS
 from payer_gateway.mapping.scenario_file import Scenario, is_nothing
 from payer_gateway.mapping.scenario_given import Given
 
@@ -43,10 +46,10 @@ def question_of_scenario(scenario: Scenario) -> tuple[Question, Snapshot] | None
         return None
     legs, amounts = _legs(g), _amounts(g)
     billed, allowed = (_money(each) for each in amounts)
-    location = g.text("request.patient_location")
-    home = g.text("member.residence") or location
+    location = g.place("request.patient_location")
+    home = g.place("member.residence") or location
     question = Question(
-        opinion_number=g.whole("request.opinion_number") or 2,
+        opinion_number=int(g.choice("request.opinion_number", "2", "3") or 2),
         mode=g.choice("request.mode", *_MODES) or "telemedicine",
         legs=legs,
         diagnosis=_diagnosis(g),
@@ -59,11 +62,11 @@ def question_of_scenario(scenario: Scenario) -> tuple[Question, Snapshot] | None
         first_opinion_organization=g.text("request.first_opinion.tin_group"),
         provider_npi=g.text("provider.npi"),
         provider_organization=g.text("provider.tin_group"),
-        provider_country=g.text("provider.country"),
+        provider_country=g.place("provider.country"),
         provider_network=g.choice("provider.network", "in", "out") or "out",
         provider_is_coe=g.flag("provider.coe"),
         patient_country=home.partition("-")[0] if home else None,
-        coverage_order=g.whole("coverage.order") or 1,
+        coverage_order=g.whole("coverage.order", 1) or 1,
         coverage_status=g.text("coverage.status") or "active",
         coverage_period=g.period("coverage.period"),
         billed_first=None,
@@ -170,9 +173,10 @@ def _second(g: Given) -> EarlierOpinion | None:
 def _member(g: Given) -> Member | None:
     if g.part("member") is None:
         return None
+    g.choice("member.sex", *SEXES)  # no rule asks for it; a slip of the pen is told all the same
     return Member(
         birth_date=g.day("member.birth_date"),
-        relationship=g.text("member.relationship") or "self",
+        relationship=g.choice("member.relationship", *RELATIONSHIPS) or "self",
         disabled=g.flag("member.disabled"),
     )
 
@@ -187,7 +191,7 @@ def _other(g: Given) -> OtherCoverage | None:
         return None
     return OtherCoverage(
         payer=g.text("other_coverage.payer"),
-        order=g.whole("other_coverage.order"),
+        order=g.whole("other_coverage.order", 1),
         subscriber_birthday=g.birthday("other_coverage.subscriber_birthday"),
     )
 
@@ -203,7 +207,6 @@ def _snapshot(g: Given, question: Question) -> Snapshot:
             "accumulators.accumulator_year", counted, lambda year: date(int(year), month, day), cure
         )
     paid = g.sum_of_money("accumulators.amount_used")
-    evaluated = g.instant("prior_answer.evaluated_at")
     return Snapshot(
         opinions_used=_used(g, of or plan.benefit_year(question.service_on)),
         deductible_met=g.sum_of_money("accumulators.deductible_met"),
@@ -211,14 +214,20 @@ def _snapshot(g: Given, question: Question) -> Snapshot:
         accumulators_of=of,
         member_found=g.flag("member_found", otherwise=True),
         as_of=g.instant("as_of"),
-        prior=(
-            PriorAnswer(
-                g.text("prior_answer.id") or "", g.text("prior_answer.decision") or "", evaluated
-            )
-            if evaluated is not None
-            else None
-        ),
+        prior=_prior(g),
     )
+
+
+def _prior(g: Given) -> PriorAnswer | None:
+    if g.part("prior_answer") is None:
+        return None
+    verdict = g.choice("prior_answer.decision", *(each.value for each in Verdict))
+    evaluated = g.instant("prior_answer.evaluated_at")
+    if verdict is None or evaluated is None:
+        name = "decision" if verdict is None else "evaluated_at"
+        where = f"{g.scenario.id}.given.prior_answer.{name}"
+        raise InvalidInput((Fault(where, None, "add it: what was answered before, and when"),))
+    return PriorAnswer(g.text("prior_answer.id") or "", verdict, evaluated)
 
 
 def _used(g: Given, year: date) -> dict[tuple[str, int, date], int]:
@@ -233,7 +242,7 @@ def _used(g: Given, year: date) -> dict[tuple[str, int, date], int]:
             where = f"accumulators.opinions_used.{condition}.{name}"
             if is_nothing(value):
                 continue
-            n = g.read(where, value, int, "write a whole number")
+            n = g.count(where, value)
             for scope in (key, "*"):
                 used[scope, number, year] = used.get((scope, number, year), 0) + n
     return used

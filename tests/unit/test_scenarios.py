@@ -196,6 +196,57 @@ def test_what_is_not_of_the_format_is_refused_by_name(tmp_path: Path, case: str,
     assert told in refusal(a_file(tmp_path, case))
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("member: {relationship: kid}", "member.relationship: 'kid': write self or spouse"),
+        ("member: {sex: f}", "member.sex: 'f': write male or female"),
+        ("member: {residence: New York}", "member.residence: 'New York': write a country such as"),
+        ("provider: {country: USA}", "provider.country: 'USA': write a country such as JP"),
+        (
+            "request: {patient_location: us-ny}",
+            "request.patient_location: 'us-ny': write a country",
+        ),
+        ("request: {opinion_number: 1}", "request.opinion_number: '1': write 2 or 3"),
+        ("request: {opinion_number: 4}", "request.opinion_number: '4': write 2 or 3"),
+        ("coverage: {order: 0}", "coverage.order: '0': write a whole number, at least 1"),
+        ("other_coverage: {order: 0}", "other_coverage.order: '0': write a whole number, at least"),
+        ("subscriber_birthday: 13-40", "subscriber_birthday: '13-40': write a month and day"),
+        ("subscriber_birthday: 02-30", "subscriber_birthday: '02-30': write a month and day"),
+        ("accumulators: {deductible_met: -1}", "deductible_met: '-1': write an amount in USD"),
+        ("accumulators: {amount_used: -0.01}", "amount_used: '-0.01': write an amount in USD"),
+        (
+            "accumulators: {opinions_used: {C50: {second: -1}}}",
+            "opinions_used.C50.second: '-1': write a whole number, at least 0",
+        ),
+        (
+            "prior_answer: {decision: YES, evaluated_at: '2026-03-01'}",
+            "prior_answer.decision: 'YES': write INVALID or",
+        ),
+        ("prior_answer: {decision: ELIGIBLE, id: E}", "prior_answer.evaluated_at"),
+        ("prior_answer: {evaluated_at: '2026-03-01', id: E}", "prior_answer.decision"),
+    ],
+)
+def test_a_value_that_no_rule_would_know_is_refused(tmp_path: Path, given: str, told: str) -> None:
+    case = f"- {{id: A, plan: US-PPO-2026, given: {{{given}}}, expect: {{units: 1}}}}"
+
+    assert told in refusal(a_file(tmp_path, case))
+
+
+def test_a_birthday_on_a_leap_day_is_one(tmp_path: Path) -> None:
+    case = """
+        - id: A
+          plan: US-PPO-2026
+          given:
+            member: {birth_date: '2015-06-01', relationship: child}
+            other_coverage: {payer: Insurer Z, subscriber_birthday: '02-29'}
+            subscriber_birthday: '03-01'
+          expect: {reasons: [SECONDARY_PAYER], bill_first: Insurer Z}
+        """
+
+    assert ran(a_file(tmp_path, case)).output == "1 passed, 0 failed\n"
+
+
 def test_a_file_without_cases_is_no_success(tmp_path: Path) -> None:
     assert "scenarios: write at least one case" in refusal(a_file(tmp_path))
 
