@@ -69,12 +69,16 @@ def batch(
     """Is an opinion paid for each member of the roster FILE (CSV or Parquet, docs/roster.md), for
     each benefit of the plan? One row per member and benefit (docs/batch.md); nothing is kept.
     Exit 1 if any row has a fault."""
+    _check_places(file, out, faults_out, as_json)
+    # Before all else, for the engine reads while Python still gets itself and the plans ready.
+    from payer_gateway.mapping.roster_blocks import blocks_of
+
+    blocks = blocks_of(file)
     from payer_gateway.cli.session import local_operator
     from payer_gateway.domain.standard_question import Ask
     from payer_gateway.mapping import batch_answers
     from payer_gateway.workflow.batch import decide_roster
 
-    _check_places(file, out, faults_out, as_json)
     settings = Settings.from_env(os.environ)
     today = settings.today or datetime.now(UTC).astimezone().date()
     shelves = _shelves(settings)
@@ -89,7 +93,7 @@ def batch(
         benefits=tuple(filter(None, map(str.strip, (benefits or "").split(",")))),
     )
     ask = _with_examples(ask, shelves, diagnosis, procedure)
-    run = decide_roster(shelves, local_operator(), file, ask, _progress(file))
+    run = decide_roster(shelves, local_operator(), blocks, ask, _progress(file))
     if out is None:
         batch_answers.write_csv(sys.stdout.buffer, run.members, run.answers)
     else:

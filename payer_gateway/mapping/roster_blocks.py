@@ -1,4 +1,4 @@
-"""A roster file by blocks of rows: columns of text for a columnar engine, each row with its line.
+"""A roster file by blocks of rows: columns for a columnar engine, each row with its line.
 
 Says the same of a file as ``roster_file`` does line by line. A row is one line: no value of a
 roster goes over a line's end. A block that is plainly a grid (no quotes, as many commas in every
@@ -9,10 +9,14 @@ result.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -21,10 +25,15 @@ from payer_gateway.domain.errors import Fault, InvalidInput
 from payer_gateway.mapping.roster_file import COLUMNS, Column, read_header
 
 BLOCK = 16 << 20  # bytes: some 150,000 lines; large enough for the engine, small in memory
+_AHEAD = 2  # blocks that are read while the one before them is looked at
 _ROWS = 131_072  # of a Parquet file at a time
 _MARKS = b',"\r\n'
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(_MARKS))  # ASCII that can be seen, and the space
 _NO_MARKS = bytes(set(range(256)) - set(_MARKS))
+# Columns whose texts are a row's own, or not looked at.
+_OWN = ("member_id", "employer_id", "employee_id", "subscriber_id", "network")
+WORDED = tuple(column.name for column in COLUMNS if column.name not in _OWN)
+_Kinds = Mapping[str, pl.DataType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,10 @@ class LineFault:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """``frame``: every column of a roster as text, in the order of ``COLUMNS``; null where the file
-    says nothing. ``has_odd_text``: control or other than ASCII characters may stand in it."""
+    """``frame``: every column of a roster, in the order of ``COLUMNS``; null where the file says
+    nothing. Those of ``WORDED``, whose texts many rows share, are categories, the same ones in all
+    blocks of a file; the others are text. ``has_odd_text``: control or other than ASCII characters
+    may stand in it."""
 
     frame: pl.DataFrame
     lines: pl.Series
@@ -62,23 +73,29 @@ def is_parquet(path: Path) -> bool:
 
 
 def blocks_of(path: Path, size: int = BLOCK) -> Iterator[Block]:
-    """Raises InvalidInput when the first line (the columns) is wrong, or it is no such file."""
-    return _ahead(_parquet_blocks(path) if is_parquet(path) else _csv_blocks(path, size))
+    """Reading begins at once, in a thread of its own. The first block that is asked for raises
+    InvalidInput when the first line (the columns) is wrong, or it is no such file."""
+    kinds = {name: pl.Categorical(pl.Categories(f"{name}-{uuid4().hex}")) for name in WORDED}
+    if is_parquet(path):
+        blocks = _parquet_blocks(path, kinds)
+    else:
+        blocks = _csv_blocks(path, kinds, size)
+    reader = ThreadPoolExecutor(1)
+    coming = deque(reader.submit(next, blocks, None) for _ in range(_AHEAD))
 
+    def in_turn() -> Iterator[Block]:
+        with reader:
+            while (block := coming.popleft().result()) is not None:
+                coming.append(reader.submit(next, blocks, None))
+                yield block
 
-def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """The next block is read while the one before it is looked at."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = reader.submit(next, blocks, None)
-            yield block
+    return in_turn()
 
 
 # -- CSV ------------------------------------------------------------------------------------------
 
 
-def _csv_blocks(path: Path, size: int) -> Iterator[Block]:
+def _csv_blocks(path: Path, kinds: _Kinds, size: int) -> Iterator[Block]:
     with path.open("rb") as file:
         line, header = 0, b""
         for raw in file:
@@ -92,32 +109,44 @@ def _csv_blocks(path: Path, size: int) -> Iterator[Block]:
             cure = "write it as UTF-8 text, the columns separated by commas"
             raise InvalidInput((Fault("line 1", None, cure),)) from None
         columns = read_header(cells)
-        rest = b""
-        while chunk := file.read(size):
-            data = rest + chunk
-            end = data.rfind(b"\n") + 1
-            block, rest = data[:end], data[end:]
-            if block:
-                yield _block(block, line + 1, columns, file.tell() - len(rest))
-                line += block.count(b"\n")
-        if rest:
-            yield _block(rest + b"\n", line + 1, columns, file.tell())
+        line += 1
+        while data := _whole_lines(file, size):
+            block, height = _block(data, line, columns, kinds, file.tell())
+            line += height
+            yield block
 
 
-def _block(data: bytes, first_line: int, columns: Sequence[Column], read: int) -> Block:
+def _whole_lines(file: BinaryIO, size: int) -> bytes:
+    """Some ``size`` bytes, up to the end of a line; read once, for copies of them take time."""
+    begin = file.tell()
+    file.seek(size, os.SEEK_CUR)
+    file.readline()
+    end = file.tell()
+    file.seek(begin)
+    data = file.read(end - begin)
+    return data if not data or data.endswith(b"\n") else data + b"\n"
+
+
+def _block(
+    data: bytes, first_line: int, columns: Sequence[Column], kinds: _Kinds, read: int
+) -> tuple[Block, int]:
+    """With the number of its lines."""
     names = [column.name for column in columns]
-    rows = data.count(b"\n")
-    marks = data.translate(None, _PLAIN)
-    if has_odd_text := not _is_grid(marks, rows, len(names)):
-        marks = data.translate(None, _NO_MARKS)
-    if _is_grid(marks, rows, len(names)) and (frame := _grid(data, names)) is not None:
-        lines = pl.int_range(first_line, first_line + rows, dtype=pl.UInt32, eager=True)
+    rows = _rows_of_grid(data.translate(None, _PLAIN), len(names))
+    if has_odd_text := rows is None:
+        rows = _rows_of_grid(data.translate(None, _NO_MARKS), len(names))
+    if rows is not None:
         has_spaces = has_odd_text or (b" " in data and _has_spaces_around(data))
-        return Block(_whole(frame, has_spaces), lines, (), has_odd_text, read)
+        # What stands around a word must not make another word of it.
+        frame = _grid(data, names, {} if has_spaces else kinds)
+        if frame is not None:
+            lines = pl.int_range(first_line, first_line + rows, dtype=pl.UInt32, eager=True)
+            return Block(_whole(frame, kinds, has_spaces), lines, (), has_odd_text, read), rows
     good: list[list[str]] = []
     at: list[int] = []
     faults: list[LineFault] = []
-    for number, raw in enumerate(data.split(b"\n")[:-1], start=first_line):
+    texts = data.split(b"\n")[:-1]
+    for number, raw in enumerate(texts, start=first_line):
         cells, fault = _row(raw.removesuffix(b"\r"), number, len(names))
         if fault is not None:
             faults.append(fault)
@@ -125,13 +154,19 @@ def _block(data: bytes, first_line: int, columns: Sequence[Column], read: int) -
             good.append(cells)
             at.append(number)
     frame = pl.DataFrame(good, schema=dict.fromkeys(names, pl.String), orient="row")
-    return Block(_whole(frame, True), pl.Series(at, dtype=pl.UInt32), tuple(faults), True, read)
+    lines = pl.Series(at, dtype=pl.UInt32)
+    return Block(_whole(frame, kinds, True), lines, tuple(faults), True, read), len(texts)
 
 
-def _is_grid(marks: bytes, rows: int, width: int) -> bool:
-    """Whether these, which are all that is no plain text, are as many commas in every line."""
-    commas = b"," * (width - 1)
-    return marks == (commas + b"\n") * rows or marks == (commas + b"\r\n") * rows
+def _rows_of_grid(marks: bytes, width: int) -> int | None:
+    """How many lines, where these, which are all that is no plain text, are as many commas in each
+    of them."""
+    for end in (b"\n", b"\r\n"):
+        line = b"," * (width - 1) + end
+        rows, rest = divmod(len(marks), len(line))
+        if not rest and marks == line * rows:
+            return rows
+    return None
 
 
 def _has_spaces_around(data: bytes) -> bool:
@@ -140,9 +175,9 @@ def _has_spaces_around(data: bytes) -> bool:
     return not parts[0] or is_before or any(part[:1] in (b",", b"\r", b"\n") for part in parts[1:])
 
 
-def _grid(data: bytes, names: list[str]) -> pl.DataFrame | None:
+def _grid(data: bytes, names: Sequence[str], kinds: _Kinds) -> pl.DataFrame | None:
     """None for what is no UTF-8."""
-    schema = dict.fromkeys(names, pl.String)
+    schema = {name: kinds.get(name, pl.String()) for name in names}
     try:
         return pl.read_csv(data, has_header=False, schema=schema, quote_char=None)
     except PolarsError:
@@ -175,7 +210,7 @@ def _cells(text: str) -> list[str]:
 # -- Parquet --------------------------------------------------------------------------------------
 
 
-def _parquet_blocks(path: Path) -> Iterator[Block]:
+def _parquet_blocks(path: Path, kinds: _Kinds) -> Iterator[Block]:
     try:
         table = pl.scan_parquet(path)
         schema = table.collect_schema()
@@ -188,7 +223,7 @@ def _parquet_blocks(path: Path) -> Iterator[Block]:
     while (frame := table.slice(at, _ROWS).select(texts).collect()).height:
         lines = pl.int_range(at + 1, at + 1 + frame.height, dtype=pl.UInt32, eager=True)
         at += frame.height
-        yield Block(_whole(frame, True), lines, (), True, at)
+        yield Block(_whole(frame, kinds, True), lines, (), True, at)
 
 
 def _as_text(name: str, kind: pl.DataType) -> pl.Expr:
@@ -199,11 +234,13 @@ def _as_text(name: str, kind: pl.DataType) -> pl.Expr:
     return pl.col(name).cast(pl.String)
 
 
-def _whole(frame: pl.DataFrame, has_spaces: bool) -> pl.DataFrame:
+def _whole(frame: pl.DataFrame, kinds: _Kinds, has_spaces: bool) -> pl.DataFrame:
     """All columns of a roster, what the file leaves out as null; no cell empty."""
     if has_spaces:
         text = pl.all().str.strip_chars()
         frame = frame.select(pl.when(text != "").then(text))
-    absent = [column.name for column in COLUMNS if column.name not in frame.columns]
-    frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
-    return frame.select(column.name for column in COLUMNS)
+    kind_of = {column.name: kinds.get(column.name, pl.String()) for column in COLUMNS}
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in kind_of.items()
+    )

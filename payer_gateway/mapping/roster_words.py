@@ -4,7 +4,6 @@ say it. Numbers hold for all blocks of one run."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from uuid import uuid4
 
 import polars as pl
 
@@ -16,24 +15,23 @@ class Words:
     """The texts of one column so far, in the order of their numbers, and what is known of each."""
 
     def __init__(self, look: Look) -> None:
-        self.kind = pl.Categorical(pl.Categories(f"roster-{uuid4().hex}"))
         self.facts = pl.DataFrame({"text": pl.Series([], dtype=pl.String)})
         self._look = look
         self._held: pl.Series | None = None
 
     def add(self, column: pl.Series) -> None:
-        """Look at what a block says for the first time; ``column`` is of this ``kind``."""
-        said = column.drop_nulls().unique()
-        numbers, known = said.to_physical(), self.facts.height
-        new = pl.DataFrame([numbers.alias("number"), said.cast(pl.String).alias("text")])
-        new = new.filter(pl.col("number") >= known).sort("number")
-        # The engine numbers words as they come, without gaps, while a column of them is held.
-        self._held = said
-        if new["number"].to_list() != list(range(known, known + new.height)):
-            raise RuntimeError(f"the engine has numbered new words otherwise: {numbers}")
-        if new.height:
-            found = self._look(new.select("text"))
-            self.facts = pl.concat([self.facts, found]) if known else found
+        """Look at what a block says for the first time. ``column``: of a kind of its own, the same
+        one in every block of a run."""
+        highest, known = column.to_physical().max(), self.facts.height
+        if not isinstance(highest, int) or highest < known:
+            return
+        # The engine numbers words as they come, without gaps, while a column of them is held; for
+        # a number that is none it raises.
+        numbers = pl.int_range(known, highest + 1, dtype=pl.UInt32, eager=True)
+        new = numbers.cat.to(column.dtype)
+        self._held = new
+        found = self._look(pl.DataFrame([new.cast(pl.String).alias("text")]))
+        self.facts = pl.concat([self.facts, found]) if known else found
 
     def of(self, name: str, fact: str) -> pl.Expr:
         """That fact of every row, where ``name`` is a column of numbers; null where it is null."""
@@ -43,11 +41,10 @@ class Words:
 
 
 def numbered(frame: pl.DataFrame, words: Mapping[str, Words]) -> pl.DataFrame:
-    """The frame with a number for each text of those columns, and every word looked at."""
-    said = frame.select(pl.col(name).cast(each.kind) for name, each in words.items())
+    """The frame with the numbers of those columns' texts, and every word looked at."""
     for name, each in words.items():
-        each.add(said[name])
-    return frame.with_columns(said.select(pl.all().to_physical()))
+        each.add(frame[name])
+    return frame.with_columns(pl.col(*words).to_physical())
 
 
 def one_number(columns: pl.DataFrame) -> pl.Series:

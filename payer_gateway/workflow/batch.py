@@ -7,12 +7,11 @@ others get the same answer. Rows in = members answered + rows with faults; nothi
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 
 import polars as pl
 
@@ -32,7 +31,7 @@ from payer_gateway.mapping import roster_values
 from payer_gateway.mapping.batch_answers import Cell, cells_of, with_cost
 from payer_gateway.mapping.plans import PlanShelf
 from payer_gateway.mapping.profile import Shelf
-from payer_gateway.mapping.roster_blocks import BLOCK, Block, LineFault, blocks_of
+from payer_gateway.mapping.roster_blocks import Block, LineFault
 from payer_gateway.mapping.roster_file import COLUMNS, line_of, unfit_amounts
 from payer_gateway.mapping.roster_likeness import KEYS, Sorter, Terms
 from payer_gateway.mapping.roster_words import one_number
@@ -82,17 +81,16 @@ class _Group:
 def decide_roster(
     shelves: Shelves,
     principal: Principal,
-    file: Path,
+    blocks: Iterable[Block],
     ask: Ask,
     progress: Progress,
-    block_size: int = BLOCK,
 ) -> Run:
-    """Raises NotAllowed, and InvalidInput when the file's first line is wrong."""
+    """Of all blocks of a file. Raises NotAllowed, and what reading them raises."""
     principal.must_be_allowed(Act.DECIDE_ROSTER)
     own = (principal.insurer or "") if principal.role is Role.INSURER else None
     run, judge = Run(), _Judge(shelves, ask, own)
     parts: list[pl.DataFrame] = []
-    for block in blocks_of(file, block_size):
+    for block in blocks:
         parts.append(_answered(run, judge, block))
         progress(block.read, run.rows)
     run.answers, run.decided = judge.answers, judge.decided

@@ -27,6 +27,7 @@ from payer_gateway.domain.standard_question import Ask, known_from, question_for
 from payer_gateway.mapping.batch_answers import Cell, cells_of
 from payer_gateway.mapping.plans import PlanShelf, plan_from
 from payer_gateway.mapping.profile import Shelf
+from payer_gateway.mapping.roster_blocks import blocks_of
 from payer_gateway.mapping.roster_file import COLUMNS, line_of, unfit_amounts
 from payer_gateway.workflow.batch import EXAMPLES, Run, Shelves, decide_roster
 
@@ -91,7 +92,7 @@ def one_by_one(rows: list[dict[str, str]], ask: Ask, plans: PlanShelf) -> Iterat
 
 def by_batch(file: Path, ask: Ask, plans: PlanShelf, block: int = 1 << 20) -> Run:
     shelves = Shelves(INSURERS, plans, CODES)
-    return decide_roster(shelves, OPS, file, ask, lambda read, rows: None, block)
+    return decide_roster(shelves, OPS, blocks_of(file, block), ask, lambda read, rows: None)
 
 
 def told(run: Run) -> list[tuple[Cell, ...]]:
