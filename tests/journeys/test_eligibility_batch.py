@@ -20,6 +20,7 @@ from payer_gateway.domain.principal import ALLOWED, Act, Principal, Role
 from payer_gateway.domain.standard_question import Ask
 from payer_gateway.mapping.plans import PlanShelf
 from payer_gateway.mapping.profile import Shelf
+from payer_gateway.mapping.roster_blocks import blocks_of
 from payer_gateway.workflow.batch import EXAMPLES, Run, Shelves, decide_roster
 
 HEAD = "insurer,plan,member_id,birth_date,cover_start,relationship,accumulator_year,opinions_used"
@@ -190,7 +191,7 @@ def test_a_file_whose_first_line_is_wrong_is_refused_with_each_fault(tmp_path: P
 def by(principal: Principal, file: Path) -> Run:
     shelves = Shelves(Shelf(MAPPINGS), PlanShelf(MAPPINGS), load_code_sets())
     ask = Ask(date(2026, 7, 1), date(2026, 7, 1), EXAMPLES)
-    return decide_roster(shelves, principal, file, ask, lambda read, rows: None)
+    return decide_roster(shelves, principal, blocks_of(file), ask, lambda read, rows: None)
 
 
 def test_payers_and_operators_may_decide_a_roster_and_employers_may_not(tmp_path: Path) -> None:
