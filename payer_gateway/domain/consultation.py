@@ -241,8 +241,8 @@ class Consultation:
 
     @property
     def billed(self) -> Money:
-        total = Money.zero(self.currency)
-        for service in self.services:
+        total = self.services[0].net
+        for service in self.services[1:]:
             total += service.net
         return total
 

@@ -23,6 +23,8 @@ _BY_DIGITS = {
 MINOR_DIGITS: dict[str, int] = {
     code: digits for digits, codes in _BY_DIGITS.items() for code in codes.split()
 }
+_DIGITS_HELD = 20  # far fewer than arithmetic holds exactly
+_UNITS = {code: Decimal(1).scaleb(-digits) for code, digits in MINOR_DIGITS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,16 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        digits = MINOR_DIGITS.get(self.currency)
-        if digits is None:
+        unit = _UNITS.get(self.currency)
+        if unit is None:
             raise ValueError(f"{self.currency!r} is no ISO 4217 currency with a minor unit")
+        if self.amount.same_quantum(unit) and self.amount.adjusted() < _DIGITS_HELD:
+            return  # written to the minor unit, as nearly all are
         if not self.amount.is_finite():
             raise ValueError(f"{self.amount} is no amount")
-        quantized = self.amount.quantize(Decimal(1).scaleb(-digits))
+        quantized = self.amount.quantize(unit)
         if quantized != self.amount:
+            digits = MINOR_DIGITS[self.currency]
             raise ValueError(f"{self.amount} has more digits than {self.currency} ({digits})")
         object.__setattr__(self, "amount", quantized)
 
@@ -57,8 +62,7 @@ class Money:
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Money:
         """Half up to the minor unit: the one place where an amount may lose digits."""
-        step = Decimal(1).scaleb(-MINOR_DIGITS[currency])
-        return cls(amount.quantize(step, rounding=ROUND_HALF_UP), currency)
+        return cls(amount.quantize(_UNITS[currency], rounding=ROUND_HALF_UP), currency)
 
     @property
     def minor(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from datetime import date, datetime, time
+from functools import lru_cache
 from urllib.parse import quote
 
 from payer_gateway.domain.claim import CLAIM_SYSTEM, Claim, PriorResult, Related, Relation, Use
@@ -203,7 +204,7 @@ def _consultation(c: Consultation, claim: Claim) -> Facts:
     outcome = c.outcome if claim.use is Use.CLAIM else None
     abroad = _is_abroad(c)
     return {
-        "identifier": Identifier(f"{OUR_SYSTEM}/source/{quote(c.source, safe='')}", c.source_id),
+        "identifier": Identifier(_source_system(c.source), c.source_id),
         "episode": Identifier(f"{OUR_SYSTEM}/episode", c.episode_id),
         "mode": c.mode,
         "urgency": c.urgency,
@@ -220,6 +221,11 @@ def _consultation(c: Consultation, claim: Claim) -> Facts:
             for each in c.consents
         ],
     }
+
+
+@lru_cache(maxsize=256)
+def _source_system(source: str) -> str:
+    return f"{OUR_SYSTEM}/source/{quote(source, safe='')}"
 
 
 def _is_abroad(c: Consultation) -> bool:

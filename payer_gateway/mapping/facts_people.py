@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha1
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from payer_gateway.domain.claim import CLAIM_SYSTEM
@@ -27,10 +28,9 @@ Facts = dict[str, object]
 NPI = "http://hl7.org/fhir/sid/us-npi"
 EIN = "urn:oid:2.16.840.1.113883.4.4"
 OUR_SYSTEM = "https://payer-gateway.example"
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, CLAIM_SYSTEM)
-# Bits of a UUID: version 5 and the variant of RFC 9562 take the place of six of the digest's.
-_KEPT = ~((0xF000 << 64) | (0xC000 << 48))
-_VERSION_5 = (5 << 76) | (0x8000 << 48)
+_CLAIMS = sha1(uuid.uuid5(uuid.NAMESPACE_URL, CLAIM_SYSTEM).bytes, usedforsecurity=False)
+# The variant of RFC 9562 takes the place of the two upper bits of a digit.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Names:
     """
 
     def __init__(self, claim_id: str) -> None:
-        self._base = uuid.uuid5(_NAMESPACE, claim_id).bytes
+        own = _uuid5(_CLAIMS, claim_id)
+        self._begun = sha1(bytes.fromhex(own.replace("-", "")), usedforsecurity=False)
         self._made: dict[str, str] = {}
 
     def named(self, part: str, **facts: object) -> Facts:
@@ -64,12 +65,16 @@ class Names:
     def _id(self, part: str) -> str:
         made = self._made.get(part)
         if made is None:
-            digest = sha1(self._base + part.encode(), usedforsecurity=False).digest()
-            number = int.from_bytes(digest[:16], "big") & _KEPT | _VERSION_5
-            text = f"{number:032x}"
-            made = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-            self._made[part] = made
+            self._made[part] = made = _uuid5(self._begun, part)
         return made
+
+
+def _uuid5(begun: Any, name: str) -> str:
+    """``begun``: the SHA-1 (of hashlib, whose type has no public name) of the namespace."""
+    digest = begun.copy()
+    digest.update(name.encode())
+    h = digest.hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
 def patient_facts(names: Names, p: Patient, language: str | None) -> Facts:
@@ -173,12 +178,16 @@ def _numbers(who: Practitioner | Organization) -> list[Identifier]:
 def person_facts(names: Names, part: str, p: Practitioner) -> Facts:
     own = names.named(f"practitioner/{part}")
     numbers = _numbers(p)
-    # Stable for one name: in a request and its update this is one person, not two.
-    ours = uuid.uuid5(_NAMESPACE, "|".join(("practitioner", p.name.family, *p.name.given)))
     return {
         **own,
         "identifiers": numbers,
-        "numbers": numbers or [Identifier(f"{OUR_SYSTEM}/practitioner", str(ours))],
+        "numbers": numbers or [_our_number(p.name)],
         "name": _name(p.name),
         "specialty": p.taxonomy,
     }
+
+
+def _our_number(name: Name) -> Identifier:
+    """Stable for one name: in a request and its update this is one person, not two."""
+    ours = _uuid5(_CLAIMS, "|".join(("practitioner", name.family, *name.given)))
+    return Identifier(f"{OUR_SYSTEM}/practitioner", ours)

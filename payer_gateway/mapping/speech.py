@@ -15,7 +15,7 @@ from payer_gateway.mapping.our_codes import OUR_CODES
 from payer_gateway.mapping.profile_file import Document, template_of
 from payer_gateway.mapping.review import ReviewWords
 from payer_gateway.mapping.template_source import Entry as SourceEntry
-from payer_gateway.mapping.template_source import Filling, filling
+from payer_gateway.mapping.template_source import Filling
 from payer_gateway.mapping.update import UpdateWords
 
 # Names, among the hints, the codes that an insurer writes without a system.
@@ -118,7 +118,7 @@ def speech(resolved: Document, where: str) -> Speech:
         Entry(each.resource, each.of, compile_template(each.template, context, each.key))
         for each in written
     )
-    fill = filling(said, written, context)
+    fill = Filling(said, written, context)
     return Speech(
         dialect=resolved["dialect"],
         standard=resolved["standard"],

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from payer_gateway.domain.consultation import Coding, Identifier
@@ -22,10 +23,10 @@ from payer_gateway.mapping.grammar import (
     Context,
     constant_of,
     is_leaf,
-    is_present,
     translation,
 )
 
+_BUNDLES_TO_LEARN_FROM = 16
 Frames = tuple[str, ...]
 """Names of the variables that hold what the template sees, innermost first."""
 
@@ -53,47 +54,69 @@ class _Made:
     is_sure: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Filling:
-    """``fill`` makes a Bundle of facts. ``constants`` are the objects and lists that it puts into
-    every Bundle as they are."""
+    """Templates that ``grammar.compile_template`` has compiled before, and so checked, as one
+    function.
 
-    fill: Callable[[Mapping[str, object]], dict[str, Any]]
-    constants: tuple[object, ...]
+    In which of the frames a fact stands is found out when it is first read: all facts of a kind
+    have the same names, so it is the same one from then on. After some Bundles the function is
+    written anew with what was found out. ``constants`` are the objects and lists that are put into
+    every Bundle as they are, the same in each writing.
+    """
 
+    def __init__(self, envelope: object, entries: Sequence[Entry], context: Context) -> None:
+        self._envelope, self._entries, self._context = envelope, entries, context
+        self._space: dict[str, Any] = dict(_SPACE)
+        self._found: dict[str, int] = {}  # the name of a reading → the number of its frame
+        self._constants: list[object] = []
+        self._waiting = 0
+        self._write()
+        self.constants = tuple(self._constants)
 
-def filling(envelope: object, entries: Sequence[Entry], context: Context) -> Filling:
-    """Compile templates that ``grammar.compile_template`` has compiled before, and so checked."""
-    writer = _Writer(context)
-    lines = ["def fill(facts):", "  entries = []"]
-    for entry in entries:
-        lines += [f"  {line}" for line in writer.entry(entry)]
-    made = writer.value(envelope, ("facts",), "0", "Bundle")
-    lines += [f"  {line}" for line in made.lines]
-    lines += [
-        "  bundle = {'resourceType': 'Bundle', 'entry': entries}",
-        f"  if {made.expression} is not None: bundle.update({made.expression})",
-        "  bundle['id'] = facts['bundle']['id']",
-        "  return bundle",
-    ]
-    source = "\n".join(lines)
-    # Written above, of the templates that ship as data; see the module's own words.
-    exec(compile(source, f"<templates of {context.file}>", "exec"), writer.space)  # noqa: S102
-    return Filling(writer.space["fill"], tuple(writer.constants))
+    def fill(self, facts: Mapping[str, object]) -> dict[str, Any]:
+        """The Bundle of these facts. Raises at anything unexpected."""
+        made = self._fill(facts)
+        if len(self._found) > self._written_with:
+            self._waiting += 1
+            if self._waiting >= _BUNDLES_TO_LEARN_FROM:
+                self._write()
+        return made
+
+    def _write(self) -> None:
+        self._waiting, self._written_with = 0, len(self._found)
+        writer = _Writer(self._context, self._space, self._found, self._constants)
+        lines = ["def fill(facts):", "  entries = []"]
+        for entry in self._entries:
+            lines += [f"  {line}" for line in writer.entry(entry)]
+        made = writer.value(self._envelope, ("facts",), "0", "Bundle")
+        lines += [f"  {line}" for line in made.lines]
+        lines += [
+            "  bundle = {'resourceType': 'Bundle', 'entry': entries}",
+            f"  if {made.expression} is not None: bundle.update({made.expression})",
+            "  bundle['id'] = facts['bundle']['id']",
+            "  return bundle",
+        ]
+        source = "\n".join(lines)
+        # Written above, of the templates that ship as data; see the module's own words.
+        code = compile(source, f"<templates of {self._context.file}>", "exec")
+        exec(code, self._space)  # noqa: S102
+        self._fill: Callable[[Mapping[str, object]], dict[str, Any]] = self._space["fill"]
 
 
 class _Writer:
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    """One writing. What the text names is kept in ``space`` and made at the first writing alone;
+    names are counted, so that they are the same each time."""
+
+    def __init__(
+        self,
+        context: Context,
+        space: dict[str, Any],
+        found: dict[str, int],
+        constants: list[object],
+    ) -> None:
+        self._context, self._space, self._found = context, space, found
+        self._constants = constants
         self._count = 0
-        self.constants: list[object] = []
-        self.space: dict[str, Any] = {
-            "Odd": Odd,
-            "Coding": Coding,
-            "Identifier": Identifier,
-            "Money": Money,
-            "is_present": is_present,
-        }
 
     def entry(self, entry: Entry) -> Iterator[str]:
         seen, element = self._name("s"), self._name("e")
@@ -102,8 +125,9 @@ class _Writer:
         yield f"if {seen} is not None:"
         yield f"  for {element} in {seen} if type({seen}) is list else ({seen},):"
         yield from (f"    {line}" for line in made.lines)
-        yield f"    r = {{'resourceType': {entry.resource!r}, 'id': {element}['id']}}"
-        yield f"    if {made.expression} is not None: r.update({made.expression})"
+        first = f"'resourceType': {entry.resource!r}, 'id': {element}['id']"
+        otherwise = "" if made.is_sure else " or {}"
+        yield f"    r = {{{first}, **({made.expression}{otherwise})}}"
         yield f"    entries.append({{'fullUrl': {element}['url'], 'resource': r}})"
 
     def value(self, template: Any, frames: Frames, position: str, key: str) -> _Made:
@@ -113,7 +137,8 @@ class _Writer:
             rest = {name: each for name, each in template.items() if name != "given"}
             made = self.value(rest, frames, position, key)
             out = self._name("v")
-            lines = [f"{out} = None", f"if is_present({self._read(given, frames)}):"]
+            lines = [f"{out} = {self._read(given, frames)}"]
+            lines += [f"if {out} is None or {out} is False or {out} == []: {out} = None", "else:"]
             lines += [f"  {line}" for line in (*made.lines, f"{out} = {made.expression}")]
             return _Made(lines, out, is_sure=False)
         is_constant, value = self._constant(template, key)
@@ -192,63 +217,76 @@ class _Writer:
             return _Made([], f"{int(words['index'])} + {at}", is_sure=True)
         out = self._name("v")
         lines = [f"{out} = {self._read(words['from'], frames)}"]
-        said = self._said(words, out, key)
-        if "required" in words:
-            lines.append(f"if {out} is not None:")
-            return _Made([*lines, *(f"  {line}" for line in said)], out, is_sure=False)
         otherwise = words.get("else")
-        if otherwise is None:
-            lines.append(f"if {out} is None: raise Odd")
-        else:
+        if otherwise is not None:
             lines.append(f"if {out} is None: {out} = {otherwise!r}")
-        return _Made([*lines, *said], out, is_sure=True)
+        is_sure = "required" not in words
+        return _Made([*lines, *self._said(words, out, key, is_sure=is_sure)], out, is_sure)
 
-    def _said(self, words: Mapping[str, str], x: str, key: str) -> list[str]:
-        """Lines that turn the fact in ``x`` into what stands in FHIR."""
+    def _said(self, words: Mapping[str, str], x: str, key: str, *, is_sure: bool) -> list[str]:
+        """Lines that turn the fact in ``x`` into what stands in FHIR. Without a fact ``x`` stays
+        None where that may be."""
         slow = translation(words, self._context, key)
+        absent = f"if {x} is None: raise Odd" if is_sure else f"if {x} is None: pass"
         if "code" in words:
-            table = self._context.tables[words["code"]]
-            made = {
-                ours: slow(ours) for ours, theirs in table.values.items() if theirs != UNSUPPORTED
-            }
-            self.constants += made.values()
-            name = self._name("T")
-            self.space[name] = made
-            return [f"{x} = {name}[{x}]"]
-        otherwise = self._name("M")
-        self.space[otherwise] = slow
+            name = self._put("T", lambda: self._table(words["code"], slow))
+            return [absent, f"else: {x} = {name}[{x}]"]
+        otherwise = self._put("M", lambda: slow)
         system = words.get("system")
         kind = words.get("as", "text" if system is None else "concept")
         fast = _FAST.get((kind, system is not None))
         if fast is None:
-            return [f"{x} = {otherwise}({x})"]
+            return [absent, f"else: {x} = {otherwise}({x})"]
         type_, made_as = fast
         quick = made_as.format(x=x, system=repr(system))
-        return [f"{x} = {quick} if type({x}) is {type_} else {otherwise}({x})"]
+        at_once = "pass" if quick == x else f"{x} = {quick}"
+        return [
+            f"if type({x}) is {type_}: {at_once}",
+            f"el{absent}",
+            f"else: {x} = {otherwise}({x})",
+        ]
+
+    def _table(self, name: str, slow: Callable[[object], object]) -> dict[str, object]:
+        values = self._context.tables[name].values.items()
+        made = {ours: slow(ours) for ours, theirs in values if theirs != UNSUPPORTED}
+        self._constants += made.values()
+        return made
 
     def _read(self, path: str, frames: Frames) -> str:
-        """A call that reads a fact. Which of the frames has it is found out at the first call: all
-        facts of a kind have the same names, so it is the same one from then on."""
+        """An expression for a fact; see ``Filling``."""
         name = self._name("g")
-        steps = tuple(path.split("."))
+        steps = () if path == "this" else tuple(path.split("."))
+        if name in self._found:
+            return _reading(steps, frames[self._found[name]])
 
         def first(*held: object) -> object:
             for n, frame in enumerate(held):
-                if steps == ("this",) or (isinstance(frame, Mapping) and steps[0] in frame):
-                    self.space[name] = _reader(() if steps == ("this",) else steps, n, len(held))
-                    found: object = self.space[name](*held)
-                    return found
+                if not steps or (isinstance(frame, Mapping) and steps[0] in frame):
+                    names = [f"f{k}" for k in range(len(held))]
+                    text = f"lambda {', '.join(names)}: {_reading(steps, names[n])}"
+                    self._space[name] = read = eval(text)  # noqa: S307 - see the module's own words
+                    fact: object = read(*held)
+                    self._found[name] = n
+                    return fact
             raise Odd(path)
 
-        self.space[name] = first
+        self._space[name] = first
         return f"{name}({', '.join(frames)})"
 
     def _kept(self, value: object) -> str:
         if value is None:
             return "None"
-        name = self._name("K")
-        self.space[name] = value
-        self.constants.append(value)
+
+        def keep() -> object:
+            self._constants.append(value)
+            return value
+
+        return self._put("K", keep)
+
+    def _put(self, letter: str, make: Callable[[], object]) -> str:
+        name = self._name(letter)
+        if name not in self._space:
+            self._space[name] = make()
         return name
 
     def _name(self, letter: str) -> str:
@@ -256,6 +294,13 @@ class _Writer:
         return f"{letter}{self._count}"
 
 
+_SPACE: Mapping[str, Any] = {
+    "Odd": Odd,
+    "Coding": Coding,
+    "Identifier": Identifier,
+    "Money": Money,
+    "date": date,
+}
 # (kind, whether a system is given) → the type of fact it takes at once, and what becomes of it.
 _FAST: Mapping[tuple[str, bool], tuple[str, str]] = {
     ("text", False): ("str", "{x}"),
@@ -263,6 +308,9 @@ _FAST: Mapping[tuple[str, bool], tuple[str, str]] = {
     ("integer", False): ("int", "{x}"),
     ("boolean", False): ("bool", "{x}"),
     ("money", False): ("Money", "{{'value': {x}.amount, 'currency': {x}.currency}}"),
+    ("date", False): ("date", "{x}.isoformat()"),
+    ("datetime", False): ("date", "{x}.isoformat()"),
+    ("quantity", False): ("int", "{{'value': {x}}}"),
     ("identifier", False): ("Identifier", "{{'system': {x}.system, 'value': {x}.value}}"),
     ("identifier", True): ("str", "{{'system': {system}, 'value': {x}}}"),
     ("coding", False): ("Coding", "{{'system': {x}.system, 'code': {x}.code}}"),
@@ -281,15 +329,13 @@ def _append(out: str, made: _Made) -> list[str]:
     return [f"if {made.expression} is not None: {out}.append({made.expression})"]
 
 
-def _reader(steps: tuple[str, ...], frame: int, frames: int) -> Callable[..., object]:
-    """A function of all frames that follows the steps in one of them; None stays None."""
-    names = [f"f{n}" for n in range(frames)]
-    source = names[frame]
+def _reading(steps: tuple[str, ...], frame: str) -> str:
+    """An expression that follows the steps in a frame; None stays None."""
+    source = frame
     for n, step in enumerate(steps):
         source = (
-            f"{source}[{step!r}]"
-            if n == 0
-            else f"(t[{step!r}] if (t := {source}) is not None else None)"
+            f"(t[{step!r}] if (t := {source}) is not None else None)"
+            if n
+            else f"{source}[{step!r}]"
         )
-    made: Callable[..., object] = eval(f"lambda {', '.join(names)}: {source}")  # noqa: S307
-    return made
+    return source
