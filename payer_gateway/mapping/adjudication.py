@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from payer_gateway.domain.answer import Adjudication, Issue, LineResult, Review
 from payer_gateway.domain.claim import Use
@@ -151,6 +151,8 @@ def read_adjudication(
     issues += echoed
     for kind in AMOUNTS:
         if whole.states(kind):
+            if not added and not echoed:
+                issues += _unlike_its_lines(whole.amount(kind), lines, kind)
             continue
         stated = header.amount(kind)
         if stated is None and not header.states(kind) and not added and not echoed:
@@ -168,11 +170,11 @@ def read_adjudication(
             # What was asked and is not answered is not granted.
             review = Review.UNCLEAR
         number = number or _one_number([*lines, whole], issues)
-    approved = (
-        outcome in amounts.approved
-        and _is_in_force(response, issues)
-        and _is_approved(use, review, number, whole)
-    )
+    is_in_force = _is_in_force(response, issues) and outcome in amounts.approved
+    if review in (Review.APPROVED, Review.MODIFIED) and not is_in_force:
+        # Lines that grant, in an answer that takes itself back or calls itself an error.
+        review = Review.UNCLEAR
+    approved = is_in_force and _is_approved(use, review, number, whole)
     adjudication = Adjudication(
         outcome=outcome,
         disposition=said(response.get("disposition")) or None,
@@ -360,6 +362,18 @@ def _sum(stated: list[Money | None], kind: str, issues: list[Issue]) -> Money | 
             issues.append(Issue("amount", kind, "the lines are in several currencies"))
             return None
     return total
+
+
+def _unlike_its_lines(stated: Money | None, lines: list[_Line], kind: str) -> Iterator[Issue]:
+    """A total that its lines do not come to: it is kept as stated, and somebody should know."""
+    amounts = [line.amount(kind) for line in lines]
+    if stated is None or not amounts or None in amounts:
+        return
+    found: list[Issue] = []
+    total = _sum(amounts, kind, found)
+    yield from found
+    if total is not None and total != stated:
+        yield Issue("total", f"total.{kind}", f"it is {stated}, and the lines come to {total}")
 
 
 def _payment(response: _Object, issues: list[Issue]) -> Money | None:

@@ -7,7 +7,7 @@ Every function here takes any bytes and returns a Reading, as in ``replies``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 from payer_gateway.domain.answer import Issue, Reading, Review
@@ -20,11 +20,13 @@ from payer_gateway.mapping.adjudication import (
     read_so_far,
 )
 from payer_gateway.mapping.answers import answers_in, is_about, names_ours
+from payer_gateway.mapping.canonical import read_own
 from payer_gateway.mapping.complaints import MAX_ISSUES, issues_in, outcomes_in
 from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, instant_of, said
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.reply_parts import parse_body, retry_after
 from payer_gateway.mapping.review import review_of
+from payer_gateway.mapping.sent_lines import claim_in, lines_of
 from payer_gateway.mapping.speech import Speech
 
 _Object = Mapping[str, object]
@@ -32,39 +34,62 @@ _BAD = frozenset({"fatal", "error"})
 
 
 def read_inquiry(
-    profile: Profile, use: Use, reply: Reply, *, identifier: str | None = None
+    profile: Profile,
+    use: Use,
+    reply: Reply,
+    *,
+    identifier: str | None = None,
+    sent: bytes | None = None,
 ) -> Reading:
     """The answer to "did my claim arrive?": FOUND, NOT_FOUND (total 0 and none in it), NO_ANSWER.
 
     A ClaimResponse beside the claim brings its adjudication. With ``identifier`` only a claim that
     bears it counts, and a searchset full of other claims is NO_ANSWER: that insurer did not search.
+    With ``sent`` (the bytes that were sent) the lines of a decision are held against ours.
     """
     speech = profile.speeches[use]
-    return _read_asked(speech, use, reply, identifier, speech.asked_for)
+    return _read_asked(speech, use, reply, _Ours(identifier, sent), speech.asked_for)
 
 
 def read_answer(
-    profile: Profile, use: Use, reply: Reply, *, identifier: str | None = None
+    profile: Profile,
+    use: Use,
+    reply: Reply,
+    *,
+    identifier: str | None = None,
+    sent: bytes | None = None,
 ) -> Reading:
     """The answer to "what did you decide?": FOUND with the adjudication when it is final, FOUND
     without one while it is queued, NOT_FOUND when there is none yet, NO_ANSWER."""
     speech = profile.speeches[use]
-    return _read_asked(speech, use, reply, identifier, speech.answered_by)
+    return _read_asked(speech, use, reply, _Ours(identifier, sent), speech.answered_by)
 
 
-def read_notified(profile: Profile, use: Use, answer: Mapping[str, object]) -> Reading:
-    """One ClaimResponse that the insurer brought by itself: FOUND, with the adjudication when it
-    is final."""
-    return _found([answer], profile.speeches[use], use)
-
-
-def _read_asked(
-    speech: Speech, use: Use, reply: Reply, identifier: str | None, kind: str
+def read_notified(
+    profile: Profile, use: Use, answer: Mapping[str, object], *, sent: bytes | None = None
 ) -> Reading:
+    """One ClaimResponse that the insurer brought by itself: FOUND, with the adjudication when it
+    is final. ``sent`` as for an inquiry."""
+    return _found([answer], profile.speeches[use], use, _Ours(None, sent))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """Our claim as far as it is known: ``system|value``, and what was sent."""
+
+    identifier: str | None
+    sent: bytes | None
+
+    def lines(self, speech: Speech) -> dict[int, bool] | None:
+        return None if self.sent is None else lines_of(claim_in(read_own(self.sent)), speech)
+
+
+def _read_asked(speech: Speech, use: Use, reply: Reply, asked: _Ours, kind: str) -> Reading:
     """``kind``: the resource that must be there, a claim or an answer."""
     document, _ = parse_body(reply.body)
     if speech.result != "searchset":
-        return _read_operation(document, reply, speech, use, identifier)
+        return _read_operation(document, reply, speech, use, asked)
+    identifier = asked.identifier
     found = _searchset(document, reply.status)
     if found is None:
         return _no_answer(reply, document, speech)
@@ -76,11 +101,11 @@ def _read_asked(
     ours = answers if is_of_answers else [r for r in asked_for if _bears(r, identifier)]
     if not ours:
         return _not_found(document, reply, speech, any_left=bool(asked_for or every))
-    return _found(answers, speech, use, identifier)
+    return _found(answers, speech, use, asked)
 
 
 def _read_operation(
-    document: object, reply: Reply, speech: Speech, use: Use, identifier: str | None
+    document: object, reply: Reply, speech: Speech, use: Use, asked: _Ours
 ) -> Reading:
     """What the operation $inquire returned: Bundles of answers, bare or in Parameters.
 
@@ -93,6 +118,7 @@ def _read_operation(
         return _no_answer(reply, document, speech)
     if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(document)):
         return _no_answer(reply, document, speech)
+    identifier = asked.identifier
     about = [
         (answer, identifier is None or names_ours(answer, identifier))
         if is_about(answer, use, None)
@@ -101,7 +127,7 @@ def _read_operation(
     ]
     ours = [answer for answer, is_ours in about if is_ours]
     if ours:
-        reading = _found(ours, speech, use, identifier)
+        reading = _found(ours, speech, use, asked)
         if body["resourceType"] != speech.result:
             odd = Issue("inquiry-result", str(body["resourceType"]), f"no {speech.result} came")
             return replace(reading, issues=(*reading.issues, odd)[:MAX_ISSUES])
@@ -158,9 +184,7 @@ def _no_answer(reply: Reply, document: object, speech: Speech) -> Reading:
     return Reading(OutcomeClass.NO_ANSWER, issues=issues, retry_after_s=retry_after(reply.headers))
 
 
-def _found(
-    answers: list[_Object], speech: Speech, use: Use, identifier: str | None = None
-) -> Reading:
+def _found(answers: list[_Object], speech: Speech, use: Use, asked: _Ours) -> Reading:
     """The latest final answer decides. Without one the claim is there and nothing is decided, nor
     where two of the same instant contradict each other."""
     final = [a for a in answers if _is_final(a, speech)]
@@ -169,9 +193,10 @@ def _found(
     if not chosen:
         return Reading(OutcomeClass.FOUND)
     issues = tuple(issues_in(chosen[0], speech))
-    control, more = read_control_number(chosen[0], speech.amounts, identifier)
+    control, more = read_control_number(chosen[0], speech.amounts, asked.identifier)
     issues = (*issues, *more)
-    readings = [read_adjudication(each, speech.amounts, use) for each in chosen]
+    lines = asked.lines(speech)
+    readings = [read_adjudication(each, speech.amounts, use, lines) for each in chosen]
     if any(adjudication != readings[0][0] for adjudication, _ in readings[1:]):
         words = f"{len(chosen)} answers of {latest or 'one time'} that differ"
         several = Issue("several-answers", "ClaimResponse", words)

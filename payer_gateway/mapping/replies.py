@@ -7,7 +7,6 @@ named issue, never as an exception.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 
 from payer_gateway.domain.answer import Issue, Reading
 from payer_gateway.domain.claim import Use
@@ -27,6 +26,7 @@ from payer_gateway.mapping.hostile import as_list, as_object, said
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.reply_parts import parse_body, retry_after
 from payer_gateway.mapping.review import review_of
+from payer_gateway.mapping.sent_lines import claim_in, lines_of
 from payer_gateway.mapping.speech import Rule, Speech
 
 _Object = Mapping[str, object]
@@ -59,7 +59,7 @@ def read_submit(
         return Reading(OutcomeClass.IN_DOUBT, issues=(fault,), retry_after_s=later)
     answer, hindrance = answer_to(document, speech, use, identifier)
     asked = None if answer is None or sent is None else read_own(sent)
-    claim = _claim_in(asked)
+    claim = claim_in(asked)
     if answer is not None and hindrance is None:
         hindrance = _not_in_force(answer, claim)
     if hindrance is not None:
@@ -87,17 +87,9 @@ def read_submit(
             so_far, found = read_so_far(answer, speech.amounts, use)
         kept = (*issues, *found)[:MAX_ISSUES]
         return Reading(outcome, control, None, kept, later, so_far)
-    lines = None if asked is None else _lines_of(claim, speech)
+    lines = None if asked is None else lines_of(claim, speech)
     adjudication, found = read_adjudication(answer, speech.amounts, use, lines)
     return Reading(outcome, control, adjudication, (*issues, *found)[:MAX_ISSUES], later)
-
-
-def _claim_in(sent: object) -> _Object | None:
-    """The Claim in what was sent: the document itself, or an entry of it."""
-    document = as_object(sent)
-    inside = (as_object(entry).get("resource") for entry in as_list(document.get("entry")))
-    every = map(as_object, chain((document,), inside))
-    return next((r for r in every if r.get("resourceType") == "Claim"), None)
 
 
 def _not_in_force(answer: _Object, claim: _Object | None) -> Issue | None:
@@ -110,24 +102,6 @@ def _not_in_force(answer: _Object, claim: _Object | None) -> Issue | None:
     if status not in refused:
         return None
     return Issue("not-active", "ClaimResponse.status", f"the answer's status is {status}")
-
-
-def _lines_of(claim: _Object | None, speech: Speech) -> dict[int, bool]:
-    """The numbers of the lines that were sent, and whether each asks for something: a cancelled one
-    does not."""
-    items = map(as_object, as_list(as_object(claim).get("item")))
-    return {
-        n: not _is_cancelled(item, speech)
-        for item in items
-        if isinstance(n := item.get("sequence"), int)
-    }
-
-
-def _is_cancelled(item: _Object, speech: Speech) -> bool:
-    if speech.update is None:
-        return False
-    modifiers = map(as_object, as_list(item.get("modifierExtension")))
-    return any(modifier.get("url") == speech.update.cancelled for modifier in modifiers)
 
 
 def match_rule(

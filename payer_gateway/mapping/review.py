@@ -72,17 +72,16 @@ def item_actions(item: _Object, words: ReviewWords) -> list[Action]:
 
 
 def _action(held: _Object, words: ReviewWords) -> Action:
-    codes = [
-        code
+    said = [
+        _codes(extension.get("valueCodeableConcept"))
         for extension in map(as_object, as_list(held.get("extension")))
         if extension.get("url") == words.code
-        for code in _codes(extension.get("valueCodeableConcept"))
     ]
     number = next((named(e.get("valueString")) for e in extensions_of(held, words.number)), None)
     flags = [e.get("valueBoolean") for e in extensions_of(held, words.second_opinion)]
     return Action(
-        review=_meaning(codes, words),
-        codes=tuple(codes),
+        review=_agreed([_meaning(codes, words) for codes in said]),
+        codes=tuple(code for codes in said for code in codes),
         number=number,
         reasons=tuple(
             code
@@ -100,19 +99,34 @@ def _codes(concept: object) -> list[str]:
 
 
 def _meaning(codes: Iterable[str], words: ReviewWords) -> Review:
-    """One meaning, or unclear: two that contradict each other are no answer."""
-    found = set()
+    """One meaning, or unclear: two that contradict each other are no answer.
+
+    The codings of one concept say the same thing in several code systems (FHIR R4,
+    CodeableConcept). Beside a code of the dialect's own system one of another system is therefore a
+    mere translation, unless it is one of our codes and means something else.
+    """
+    own: list[Review] = []
+    translations: list[Review] = []
     for code in codes:
         system, _, bare = code.rpartition("|")
-        known = system in ("", words.system)
-        found.add(words.meanings.get(bare, Review.UNCLEAR) if known else Review.UNCLEAR)
+        meaning = words.meanings.get(bare, Review.UNCLEAR)
+        if system in ("", words.system):
+            own.append(meaning)
+        else:
+            translations.append(meaning)
+    review = _agreed(own)
+    known = {meaning for meaning in translations if meaning is not Review.UNCLEAR}
+    return review if known <= {review} else Review.UNCLEAR
+
+
+def _agreed(meanings: Collection[Review]) -> Review:
+    found = set(meanings)
     return found.pop() if len(found) == 1 else Review.UNCLEAR
 
 
 def line_review(actions: list[Action]) -> Review:
     """What a line was answered: the actions agree, or it is unclear."""
-    found = {action.review for action in actions}
-    return found.pop() if len(found) == 1 else Review.UNCLEAR
+    return _agreed([action.review for action in actions])
 
 
 def overall(lines: Iterable[Review]) -> Review | None:

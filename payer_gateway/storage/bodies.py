@@ -55,12 +55,18 @@ def put(work: Work, tenant_id: str, data: bytes, media_type: str) -> str:
 
 def get(work: Work, tenant_id: str, body_id: str) -> bytes:
     """The bytes as they were stored. Raises NotFound when retention has expunged them."""
+    data = kept(work, tenant_id, body_id)
+    if data is None:
+        raise NotFound("these bytes are no longer kept")
+    return data
+
+
+def kept(work: Work, tenant_id: str, body_id: str) -> bytes | None:
+    """The bytes as they were stored; None when retention has expunged them."""
     data = work.conn.execute(
         select(body.c.bytes).where(body.c.tenant_id == tenant_id, body.c.id == body_id)
     ).scalar_one_or_none()
-    if data is None:
-        raise NotFound("these bytes are no longer kept")
-    return bytes(data)
+    return None if data is None else bytes(data)
 
 
 def add_many(work: Work, tenant_id: str, rows: Sequence[tuple[str, bytes]]) -> list[str]:

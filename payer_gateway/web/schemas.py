@@ -152,7 +152,8 @@ _FACT = _object(
     control_number=_or_null(_TEXT),
 )
 
-# What the insurer said with a code: its own words, and the hint of its file.
+# What the insurer said with a code: its own words, and the hint of its file; and what the gateway
+# found wrong with an answer.
 _SAID = _object(
     place=_TEXT,
     code=_TEXT,
@@ -160,6 +161,7 @@ _SAID = _object(
     hint=_or_null(_TEXT),
     followup=_or_null(_TEXT),
     followup_hint=_or_null(_TEXT),
+    by=_one_of(("insurer", "gateway")),
 )
 
 _DECIDED = _object(

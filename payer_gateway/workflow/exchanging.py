@@ -15,6 +15,7 @@ from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.insurers import fhir_r4
 from payer_gateway.mapping import inquiry_replies, replies
 from payer_gateway.mapping.profile import Profile
+from payer_gateway.storage import bodies
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.picking import Leased
 from payer_gateway.workflow import recording
@@ -121,21 +122,31 @@ def _ask(s: Services, held: Held, profile: Profile | None) -> Done:
         if held.source is State.IN_DOUBT
         else inquiry_replies.read_answer
     )
-    return Done(held, profile, reply, _read(read, profile, held, reply))
+    return Done(held, profile, reply, _read(s, read, profile, held, reply))
 
 
 class _Reader(Protocol):
     def __call__(
-        self, profile: Profile, use: Use, reply: Reply, *, identifier: str | None = None
+        self,
+        profile: Profile,
+        use: Use,
+        reply: Reply,
+        *,
+        identifier: str | None = None,
+        sent: bytes | None = None,
     ) -> Reading: ...
 
 
-def _read(read: _Reader, profile: Profile, held: Held, reply: Reply | NoReply) -> Reading:
+def _read(
+    s: Services, read: _Reader, profile: Profile, held: Held, reply: Reply | NoReply
+) -> Reading:
     if not isinstance(reply, Reply):
         return Reading(OutcomeClass.NO_ANSWER)
     row = held.leased.row
+    with s.database.read() as work:
+        sent = bodies.kept(work, row.tenant_id, row.body_id)
     # Only what is said about our own claim counts: some insurers ignore what they are asked for.
-    return read(profile, Use(row.use), reply, identifier=row.claim_identifier)
+    return read(profile, Use(row.use), reply, identifier=row.claim_identifier, sent=sent)
 
 
 def _poison(held: Held, profile: Profile | None, why: str) -> Done:

@@ -10,17 +10,15 @@ from sqlalchemy import Row
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import NotFound
-from payer_gateway.domain.exchange import Reply
 from payer_gateway.domain.money import Money
 from payer_gateway.domain.principal import Act, Principal
-from payer_gateway.mapping import replies
-from payer_gateway.storage import bodies, consultations, ledger, listings, outbox
+from payer_gateway.mapping.insurer_words import Said
+from payer_gateway.storage import consultations, ledger, listings, outbox
 from payer_gateway.storage.database import Work
 from payer_gateway.workflow import summary
 from payer_gateway.workflow.insurer_says import said_of
 from payer_gateway.workflow.reading import why_not_sent
 from payer_gateway.workflow.services import Services
-from payer_gateway.workflow.sweeping import profile_of
 
 
 def story(s: Services, principal: Principal, any_id: str) -> list[str]:
@@ -103,9 +101,10 @@ def _of_submission(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
     # An attempt and the move it led to have the same time; the attempt's sentence comes first.
     for at, _, sentence in sorted(told, key=lambda each: each[:2]):
         yield f"  {at:%H:%M:%S} {sentence}"
-    yield from _of_issues(s, work, row, list(attempts.values()))
+    said = said_of(s, work, row)
+    yield from _of_complaints(said)
     yield from _of_ledger(work, row)
-    yield from _of_reasons(s, work, row)
+    yield from _of_reasons(said)
     label = listings.cause_label(work, row)
     why = why_not_sent(s, work, row, label)
     if why is not None:
@@ -161,19 +160,19 @@ def _of_move(move: Row[Any]) -> list[str]:
     return [f"{move.event.capitalize()} by {move.by}{why} ({move.source} → {move.target})."]
 
 
-def _of_issues(s: Services, work: Work, row: Row[Any], attempts: list[Row[Any]]) -> Iterator[str]:
-    """What the insurer complained of in its last reply, in its own words."""
-    profile = profile_of(s, row)
-    last = next((a for a in reversed(attempts) if a.kind == "send" and a.reply_body_id), None)
-    if profile is None or last is None or row.state not in ("rejected", "needs_human"):
-        return
-    hints = profile.speeches[Use(row.use)].hints
-    reply = Reply(last.http_status, {}, bodies.get(work, row.tenant_id, last.reply_body_id))
-    for issue in replies.read_submit(profile, Use(row.use), reply).issues:
-        yield f"  The insurer says {issue.code} at {issue.expression or '?'}: {issue.text}"
-        for code in (issue.code, issue.followup):
-            if (hint := hints.get(code or "")) is not None:
+def _of_complaints(every: list[Said]) -> Iterator[str]:
+    """What the insurer complained of, in its own words, and what we found wrong with its answer."""
+    for said in every:
+        if said.by == "gateway":
+            yield f"  Found in its answer: {said.code} at {said.place or '?'}: {said.text}"
+        elif not _is_of_a_line(said):
+            yield f"  The insurer says {said.code} at {said.place or '?'}: {said.text}"
+            for hint in filter(None, (said.hint, said.followup_hint)):
                 yield f"    What to do: {hint}"
+
+
+def _is_of_a_line(said: Said) -> bool:
+    return said.by == "insurer" and said.place.startswith("line ")
 
 
 def _of_ledger(work: Work, row: Row[Any]) -> Iterator[str]:
@@ -197,15 +196,14 @@ def _of_ledger(work: Work, row: Row[Any]) -> Iterator[str]:
             yield "  A later claim took its place at the insurer."
 
 
-def _of_reasons(s: Services, work: Work, row: Row[Any]) -> Iterator[str]:
+def _of_reasons(every: list[Said]) -> Iterator[str]:
     """Why the insurer decided a line as it did: its code, its words, the hint of its file."""
-    for said in said_of(s, work, row):
-        if said.place.startswith("line "):
-            where = "the whole" if said.place == "line 0" else said.place
-            words = f": {said.text}" if said.text else ""
-            yield f"    {where}, reason {said.code}{words}"
-            if said.hint is not None:
-                yield f"      What to do: {said.hint}"
+    for said in filter(_is_of_a_line, every):
+        where = "the whole" if said.place == "line 0" else said.place
+        words = f": {said.text}" if said.text else ""
+        yield f"    {where}, reason {said.code}{words}"
+        if said.hint is not None:
+            yield f"      What to do: {said.hint}"
 
 
 # What an insurer did with a prior authorization, by its review; None says nothing of the kind.

@@ -152,7 +152,8 @@ def _apply(s: Services, work: Work, row: Row[Any], notice: Notice, body_id: str,
     profile = profile_of(s, row)
     if profile is None or not notice.is_active:
         return "noted"
-    reading = inquiry_replies.read_notified(profile, Use(row.use), notice.answer)
+    sent = bodies.kept(work, row.tenant_id, row.body_id)
+    reading = inquiry_replies.read_notified(profile, Use(row.use), notice.answer, sent=sent)
     state = State(row.state)
     if state is State.ACCEPTED:
         if reading.adjudication is None:

@@ -11,7 +11,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
-from builders import OPS, another, take_in
+from builders import OPS, another, fixture, take_in
 from journeys_hands import (
     attempts_of,
     deliver,
@@ -22,6 +22,7 @@ from journeys_hands import (
     submissions,
     uses_and_states,
 )
+from late_answers import approval, bring
 from processes import SandboxInsurer
 
 from payer_gateway.domain.principal import Principal, Role
@@ -166,6 +167,31 @@ def test_a_pended_request_is_decided_by_the_notification_that_comes_in(
         ]
     finally:
         insurer.stop()
+
+
+def test_an_answer_that_leaves_a_line_out_is_no_leave_however_late_it_comes_and_says_why(
+    services: Services,
+) -> None:
+    (service,) = fixture(NEEDS_LEAVE)["services"]
+    twice = another(NEEDS_LEAVE, mood="PEND", services=[service, service])
+    taken_in = take_in(services, twice)
+    asked = taken_in["submissions"][0]["id"]
+    deliver(services)
+    identifier = row_of(services, asked).claim_identifier
+
+    (taken,) = bring(services, approval(identifier, "AUTH-HALF"))
+
+    assert taken.became == "decided"
+    assert reviews_of(services, asked)[-2:] == [
+        ("adjudicated", 0, "unclear"),
+        ("adjudicated", 1, "approved"),
+    ]
+    assert [use for use, _ in uses_and_states(services, taken_in["consultation"])] == [
+        "preauthorization"
+    ]
+    said = told(services, asked)
+    assert "Found in its answer: line-not-answered at item[2]" in said
+    assert "answered neither yes nor no" in said
 
 
 def test_a_lost_answer_is_asked_for_by_the_operation_and_nothing_is_sent_twice(

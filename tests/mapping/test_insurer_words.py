@@ -5,8 +5,14 @@ from __future__ import annotations
 from mapping_cases import MAPPINGS, EditedShelf, document_of, file_of
 
 from payer_gateway.domain.claim import Use
+from payer_gateway.domain.exchange import Reply
 from payer_gateway.mapping.canonical import canonical_json
-from payer_gateway.mapping.insurer_words import Said, words_of
+from payer_gateway.mapping.insurer_words import (
+    Said,
+    found_in_answer,
+    found_in_reply,
+    words_of,
+)
 from payer_gateway.mapping.profile import Profile, Shelf
 
 ERRORS = "https://codesystem.x12.org/005010/901"
@@ -48,7 +54,7 @@ def test_an_insurers_hint_stands_beside_its_own_words_and_its_dialects_beside_th
         "Call the portal desk.",
     )
     assert said.followup_hint is not None
-    assert "Call the insurer" in said.followup_hint
+    assert "call the insurer" in said.followup_hint
 
 
 def test_one_insurers_hint_is_not_anothers_and_a_code_needs_its_system() -> None:
@@ -68,3 +74,34 @@ def test_a_hint_learnt_later_leaves_the_digest_of_a_frozen_version_alone() -> No
     after = with_hints("northwind-ppo", {ERRORS: {"T4": "Call the portal desk."}})
 
     assert after.digest == before.digest
+
+
+def test_what_is_wrong_with_an_answer_stands_beside_what_the_insurer_says() -> None:
+    profile = Shelf(MAPPINGS).version("northwind-ppo", 1)
+    sent = canonical_json({"resourceType": "Claim", "item": [{"sequence": 1}, {"sequence": 2}]})
+    review = {
+        "url": f"{PAS}/extension-reviewAction",
+        "extension": [
+            {
+                "url": f"{PAS}/extension-reviewActionCode",
+                "valueCodeableConcept": {
+                    "coding": [{"system": "https://codesystem.x12.org/005010/306", "code": "A9"}]
+                },
+            }
+        ],
+    }
+    answer = {
+        "resourceType": "ClaimResponse",
+        "outcome": "complete",
+        "item": [{"itemSequence": 1, "adjudication": [{"extension": [review]}]}],
+    }
+
+    use, body = Use.PREAUTHORIZATION, canonical_json(answer)
+    at_once = found_in_reply(profile, use, Reply(200, {}, body), "s|1", sent)
+    later = found_in_answer(profile, use, body, "s|1", sent)
+
+    for found in (at_once, later):
+        assert [(each.by, each.code) for each in found] == [
+            ("gateway", "review-code"),
+            ("gateway", "line-not-answered"),
+        ]
