@@ -34,8 +34,9 @@ _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _INSTANT = rf"^.{{10}}T{_CLOCK}(:[0-5][0-9])?(Z|[+-]{_CLOCK})$"
 _BIRTHDAY = r"^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$"
 _PLACE = r"^[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?$"
-_WHOLE = r"^[0-9]{1,15}(\.0{1,4})?$"
-_IN_HUNDREDTHS = r"^[0-9]{1,15}\.[0-9]{1,2}$"
+# So long that an amount in ten-thousandths is a whole number of the engine.
+_WHOLE = r"^[0-9]{1,14}(\.0{1,4})?$"
+_IN_HUNDREDTHS = r"^[0-9]{1,14}\.[0-9]{1,2}$"
 _UNPRINTABLE = r"[\p{C}\p{Zl}\p{Zp}]|[\p{Zs}&&[^ ]]"
 # An instant's day in any zone lies so near to the day that is written.
 _ZONES_APART = timedelta(days=2)
@@ -98,10 +99,13 @@ class Sorter:
             values = [None if bounds is None else getattr(bounds, name) for bounds, _ in known]
             return pl.Series(name, values, dtype=kind)
 
+        def in_ten_thousandths(name: str) -> pl.Series:
+            return (column(name, pl.Decimal(38, 4)) * 10_000).cast(pl.Int64)
+
         return texts.with_columns(
             *(column(name, pl.Date) for name in ("starts_by", "ends_from", "ended_by")),
             column("paid_from", pl.Date),
-            *(column(name, pl.Decimal(38, 4)) for name in ("met_none", "met_full")),
+            *(in_ten_thousandths(name) for name in ("met_none", "met_full")),
             column("reads_amount_used", pl.Boolean),
             pl.Series("digits", [digits for _, digits in known], dtype=pl.Int8),
         )
@@ -297,11 +301,11 @@ def _apart() -> pl.Expr:
 
 
 def _amount() -> dict[str, pl.Expr]:
+    """``amount``: in ten-thousandths."""
     is_whole, in_hundredths = _TEXT.str.contains(_WHOLE), _TEXT.str.contains(_IN_HUNDREDTHS)
+    amount = (_TEXT.cast(pl.Decimal(38, 4), strict=False) * 10_000).cast(pl.Int64, strict=False)
     return {
         "is_whole": is_whole,
         "is_in_hundredths": in_hundredths,
-        "amount": pl.when(is_whole | in_hundredths).then(
-            _TEXT.cast(pl.Decimal(38, 4), strict=False)
-        ),
+        "amount": pl.when(is_whole | in_hundredths).then(amount),
     }

@@ -49,15 +49,17 @@ def numbered(frame: pl.DataFrame, words: Mapping[str, Words]) -> pl.DataFrame:
 
 def one_number(columns: pl.DataFrame) -> pl.Series:
     """A whole number for each row, equal for two rows where all columns are."""
-    number, size = pl.Series("number", [0], dtype=pl.UInt64).new_from_index(0, columns.height), 1
+    number, size = pl.lit(0, pl.Int64), 1
     for column in columns:
         low, high = column.min(), column.max()
         if not isinstance(low, int) or not isinstance(high, int):
             continue  # nobody says anything
+        if low == high and not column.null_count():
+            continue  # everybody says the same
         if size * (high - low + 2) >= 1 << 63:
-            number = (number.rank("dense") - 1).cast(pl.UInt64)
-            size = number.n_unique()
+            dense = columns.with_columns(number.alias("number"))["number"].rank("dense")
+            number, size = pl.lit(dense.cast(pl.Int64) - 1), dense.n_unique()
         size *= high - low + 2
-        digit = (column.cast(pl.Int64) - (low - 1)).fill_null(0).cast(pl.UInt64)
-        number = number * (high - low + 2) + digit
-    return number
+        digit = pl.col(column.name).cast(pl.Int64) - (low - 1)
+        number = number * (high - low + 2) + digit.fill_null(0)
+    return columns.with_columns(number.alias("number"))["number"]

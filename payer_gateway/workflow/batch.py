@@ -20,9 +20,10 @@ from payer_gateway.domain.consultation import Coding
 from payer_gateway.domain.eligibility import CodeSets
 from payer_gateway.domain.eligibility_case import Case, case_of
 from payer_gateway.domain.eligibility_cost import costing_of
+from payer_gateway.domain.eligibility_question import Snapshot
 from payer_gateway.domain.errors import Fault, MappingError
 from payer_gateway.domain.likeness import Asked, Bounds, born_from, born_like, bounds_of
-from payer_gateway.domain.money import MINOR_DIGITS
+from payer_gateway.domain.money import MINOR_DIGITS, Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.principal import Act, Principal, Role
 from payer_gateway.domain.roster import Line
@@ -74,6 +75,7 @@ class Run:
 class _Group:
     line: Line
     asked: Asked
+    known: Snapshot
     answers: tuple[tuple[Cell, ...], ...]  # one per benefit
     priced: dict[int, Case]  # of the answers that have an estimate, by their place
 
@@ -237,6 +239,7 @@ class _Judge:
         return _Group(
             line,
             asked,
+            known,
             tuple(map(partial(cells_of, member, plan), benefits, decisions)),
             {
                 at: case_of(
@@ -250,10 +253,8 @@ class _Judge:
     def _repriced(self, group: _Group, met: Decimal) -> tuple[tuple[Cell, ...], ...]:
         """The same answers at another amount of the deductible met, which only the estimate
         depends on."""
-        plan, usage = group.asked.plan, group.line.usage
-        if usage is None:
-            return group.answers
-        known = known_from(self._ask, plan, replace(usage, deductible_met=met))
+        told = Money(met, group.asked.plan.currency)
+        known = replace(group.known, deductible_met=told)
         found = list(group.answers)
         for at, case in group.priced.items():
             cost = costing_of(replace(case, known=known)).cost
