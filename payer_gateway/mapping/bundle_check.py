@@ -36,9 +36,12 @@ def check(
     found = None if shapes.acceptance.accepts(bundle, known) else shapes.check(bundle)
     if found is not None and found.problems:
         return found.problems
-    resources = [entry.get("resource", {}) for entry in bundle.get("entry", ())]
-    problems = list(_entries(bundle, found))
-    problems += (problem for each in resources for problem in _required(each))
+    entries = bundle.get("entry", ())
+    resources = [entry.get("resource", {}) for entry in entries]
+    problems = list(_entries(bundle, entries))
+    if found is not None:
+        problems += _references(entries, found)
+    problems += _required(resources)
     claims = [each for each in resources if each["resourceType"] == "Claim"]
     if not claims or resources[0] is not claims[0]:
         return [*problems, "Bundle.entry: a Claim must be first"]
@@ -47,23 +50,26 @@ def check(
     return [*problems, *_claim(claims[0])]
 
 
-def _entries(bundle: Resource, found: Check | None) -> Iterator[str]:
-    """Addresses within the Bundle, and what they lead to (None: has been looked at)."""
+def _entries(bundle: Resource, entries: Sequence[Any]) -> Iterator[str]:
+    """Addresses within the Bundle."""
     if bundle.get("type") not in TYPES_SENT:
         yield "Bundle.type: no such Bundle is sent"
     is_guid = PATTERNS["uuid"]
-    kinds: dict[str, str] = {}
-    for entry in bundle.get("entry", ()):
-        resource = entry["resource"]
-        kinds[entry.get("fullUrl", "")] = resource["resourceType"]
-        if entry.get("fullUrl") != f"urn:uuid:{resource.get('id')}":
+    for entry in entries:
+        url, resource = entry.get("fullUrl"), entry["resource"]
+        if url != f"urn:uuid:{resource.get('id')}":
             yield f"{resource['resourceType']}: fullUrl and id differ"
-        elif not is_guid(entry["fullUrl"]):
+        elif not is_guid(url):
             yield f"{resource['resourceType']}: fullUrl is no GUID in small letters"
-    if len(kinds) < len(bundle.get("entry", ())):
-        urls = Counter(entry.get("fullUrl") for entry in bundle["entry"])
-        yield from (f"Bundle.entry: fullUrl {url} twice" for url, n in urls.items() if n > 1)
-    for reference, targets, at in found.references if found is not None else ():
+    urls = [entry.get("fullUrl") for entry in entries]
+    if len(set(urls)) < len(urls):
+        yield from (f"Bundle.entry: fullUrl {u} twice" for u, n in Counter(urls).items() if n > 1)
+
+
+def _references(entries: Sequence[Any], found: Check) -> Iterator[str]:
+    """What the addresses lead to."""
+    kinds = {entry.get("fullUrl", ""): entry["resource"]["resourceType"] for entry in entries}
+    for reference, targets, at in found.references:
         kind = kinds.get(reference)
         if kind is None:
             yield f"{told(at)}: leads to no entry of the Bundle"
@@ -71,24 +77,24 @@ def _entries(bundle: Resource, found: Check | None) -> Iterator[str]:
             yield f"{told(at)}: leads to a {kind}, which may not stand there"
 
 
-def _required(resource: Resource) -> Iterator[str]:
-    kind = resource["resourceType"]
-    for element in REQUIRED.get(kind, ()):
-        if element not in resource:
-            yield f"{kind}.{element}: is missing"
-    if kind in ("Practitioner", "Organization"):
-        for each in resource.get("identifier", ()):
-            if each.get("system") == NPI and not npi_is_valid(str(each.get("value"))):
-                yield f"{kind}.identifier: the NPI's check digit is wrong"
+def _required(resources: Sequence[Resource]) -> Iterator[str]:
+    for resource in resources:
+        kind = resource["resourceType"]
+        for element in REQUIRED.get(kind, ()):
+            if element not in resource:
+                yield f"{kind}.{element}: is missing"
+        if kind in ("Practitioner", "Organization"):
+            for each in resource.get("identifier", ()):
+                if each.get("system") == NPI and not npi_is_valid(str(each.get("value"))):
+                    yield f"{kind}.identifier: the NPI's check digit is wrong"
 
 
 def _claim(claim: Resource) -> Iterator[str]:
-    numbers = {
-        name: _sequences(claim, name)
-        for name in ("item", "careTeam", "diagnosis", "supportingInfo", "insurance")
-    }
-    for name, found in numbers.items():
-        if len(set(found)) != len(found) or any(not isinstance(n, int) or n < 1 for n in found):
+    numbers: dict[str, set[object]] = {}
+    for name in ("item", "careTeam", "diagnosis", "supportingInfo", "insurance"):
+        entries = claim.get(name, ())
+        numbers[name] = {each.get("sequence") for each in entries}  # positive, if it is there
+        if len(numbers[name]) != len(entries) or None in numbers[name]:
             yield f"Claim.{name}.sequence: is not unique and positive"
     if not claim.get("diagnosis") and not any(map(_is_diagnosis, claim.get("supportingInfo", ()))):
         yield "Claim.diagnosis: is missing"
@@ -105,7 +111,7 @@ def _claim(claim: Resource) -> Iterator[str]:
     )
     for n, item in enumerate(claim.get("item", ())):
         for pointer, target in pointers:
-            if not set(item.get(pointer, ())) <= set(numbers[target]):
+            if pointer in item and not numbers[target].issuperset(item[pointer]):
                 yield f"Claim.item[{n}].{pointer}: points to no {target}"
     yield from _sums(claim)
     period = claim.get("billablePeriod", {})
@@ -125,10 +131,6 @@ def _is_diagnosis(info: Mapping[str, Any]) -> bool:
     """What was found, in a code set that the insurer's standard takes for no diagnosis."""
     told_as = info.get("category", {}).get("coding", ())
     return {"system": OPINION_INFO, "code": "diagnosis"} in told_as
-
-
-def _sequences(claim: Resource, name: str) -> list[object]:
-    return [each.get("sequence") for each in claim.get(name, ())]
 
 
 def _sums(claim: Resource) -> Iterator[str]:
@@ -197,11 +199,12 @@ def _money(value: object) -> Money | None:
         amount = Decimal(amount)
     if not isinstance(amount, Decimal) or not isinstance(currency, str):
         return None
-    digits = MINOR_DIGITS.get(currency, 0)
-    exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent > digits:  # 44000.00 yen are no yen either
-        return None
     try:
-        return Money(amount, currency)
+        money = Money(amount, currency)
     except (ValueError, ArithmeticError):
         return None
+    if money.amount is not amount:  # written otherwise: 44000.00 yen are no yen either
+        exponent = amount.as_tuple().exponent
+        if not isinstance(exponent, int) or -exponent > MINOR_DIGITS[currency]:
+            return None
+    return money

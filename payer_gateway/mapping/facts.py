@@ -123,13 +123,13 @@ def _system_of(diagnosis: Facts) -> str:
 
 
 def _bundle(names: Names, claim: Claim, teller: Teller) -> Facts:
-    own = names.named("bundle")
-    return {
-        **own,
-        "identifier": Identifier(f"{OUR_SYSTEM}/bundle", str(own["id"])),
+    made = names.named(
+        "bundle",
         # A claim knows its day, not its minute: the same claim is the same bytes, always.
-        "timestamp": datetime.combine(claim.created_on, time(), teller.zone),
-    }
+        timestamp=datetime.combine(claim.created_on, time(), teller.zone),
+    )
+    made["identifier"] = Identifier(f"{OUR_SYSTEM}/bundle", str(made["id"]))
+    return made
 
 
 def _roles(names: Names, people: list[Facts], provider: Facts) -> list[Facts]:

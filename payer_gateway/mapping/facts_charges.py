@@ -15,15 +15,14 @@ def charges_of(lines: Sequence[Facts], services: Sequence[Service]) -> list[Fact
     parts: dict[str, list[tuple[Facts, Service]]] = {}
     for line, service in zip(lines, services, strict=True):
         parts.setdefault(service.case_rate or f"line {line['number']}", []).append((line, service))
-    return [
-        {**_charge(held), "number": number} for number, held in enumerate(parts.values(), start=1)
-    ]
+    return [_charge(number, held) for number, held in enumerate(parts.values(), start=1)]
 
 
-def _charge(held: Sequence[tuple[Facts, Service]]) -> Facts:
+def _charge(number: int, held: Sequence[tuple[Facts, Service]]) -> Facts:
     first, service = held[0]
     if service.case_rate is None:
-        return {**first, "case_rate": None, "first_day": None, "last_day": None, "parts": []}
+        bare: Facts = {"case_rate": None, "first_day": None, "last_day": None, "parts": []}
+        return {**first, "number": number, **bare}
     lines: list[dict[str, Any]] = [line for line, _ in held]
     days = sorted({line["day"] for line in lines})
     places = {line["place"] for line in lines}
@@ -31,6 +30,7 @@ def _charge(held: Sequence[tuple[Facts, Service]]) -> Facts:
     for _, other in held[1:]:
         net = net + other.net
     return {
+        "number": number,
         "case_rate": service.case_rate,
         "service": None,
         "trace": first["trace"],

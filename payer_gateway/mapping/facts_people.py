@@ -56,8 +56,9 @@ class Names:
         self._made: dict[str, str] = {}
 
     def named(self, part: str, **facts: object) -> Facts:
-        own = self._id(part)
-        return {"id": own, "url": f"urn:uuid:{own}", **facts}
+        facts["id"] = own = self._id(part)
+        facts["url"] = f"urn:uuid:{own}"
+        return facts
 
     def url(self, part: str) -> str:
         return f"urn:uuid:{self._id(part)}"
@@ -116,6 +117,7 @@ def _state_code(a: Address) -> str | None:
 
 def coverage_facts(names: Names, part: str, coverage: Coverage, insurer: str) -> Facts:
     subscriber = coverage.subscriber
+    starts, ends = _period(coverage.period)
     return names.named(
         f"coverage/{part}",
         is_focal=part == "focal",
@@ -129,8 +131,8 @@ def coverage_facts(names: Names, part: str, coverage: Coverage, insurer: str) ->
         subscriber_name=(
             " ".join((*subscriber.given, subscriber.family)) if subscriber is not None else None
         ),
-        starts=_period(coverage.period)[0],
-        ends=_period(coverage.period)[1],
+        starts=starts,
+        ends=ends,
         network=coverage.network,
         insurer_url=names.url(insurer),
     )
@@ -176,15 +178,14 @@ def _numbers(who: Practitioner | Organization) -> list[Identifier]:
 
 
 def person_facts(names: Names, part: str, p: Practitioner) -> Facts:
-    own = names.named(f"practitioner/{part}")
     numbers = _numbers(p)
-    return {
-        **own,
-        "identifiers": numbers,
-        "numbers": numbers or [_our_number(p.name)],
-        "name": _name(p.name),
-        "specialty": p.taxonomy,
-    }
+    return names.named(
+        f"practitioner/{part}",
+        identifiers=numbers,
+        numbers=numbers or [_our_number(p.name)],
+        name=_name(p.name),
+        specialty=p.taxonomy,
+    )
 
 
 def _our_number(name: Name) -> Identifier:

@@ -80,7 +80,6 @@ _USUAL: Mapping[str, Form] = {
     "Coding": ("system", "code"),
     "Identifier": ("system", "value"),
     "Money": ("value", "currency"),
-    "Reference": ("reference",),
 }
 
 
@@ -273,13 +272,17 @@ class Writer:
                     kept = self._keep(frozenset(type_[said]))
                     lines.append(f"if not {check}({x}, {kept}): raise Unsound")
         if code == "Reference":
-            targets = type_.get("targets")
-            lines.append(f"r = {x}.get('reference')")
-            if not targets or "Resource" in targets:
-                lines.append("if r is not None and r not in c.kinds: raise Unsound")
-            else:
-                kept = self._keep(frozenset(targets))
-                lines.append(f"if r is not None and c.kinds.get(r) not in {kept}: raise Unsound")
+            targets = type_.get("targets") or ("Resource",)
+            is_wrong = "r not in c.kinds"
+            if "Resource" not in targets:
+                is_wrong = f"c.kinds.get(r) not in {self._keep(frozenset(targets))}"
+            lines = [
+                *lines[:1],
+                f"r = {x}.get('reference')",
+                f"if {is_wrong} or len({x}) > 1:",  # an address that is there, alone, is text too
+                *(f"  {line}" for line in lines[1:]),
+                f"  if r is not None and {is_wrong}: raise Unsound",
+            ]
         if "fixed" in child:
             lines.append(f"if {x} != {self._keep(child['fixed'])}: raise Unsound")
         if "pattern" in child:
