@@ -1,5 +1,7 @@
 """How long a CoverageEligibilityRequest takes over HTTP, beside an endpoint that does nothing.
 
+Asked are the consultations of ``fixtures/synthea``, in turn: every one that names a coverage.
+
 Both stand behind gunicorn with the same workers on the same machine; the load comes from a process
 of its own, by the clock (``open_loop``). Runs are interleaved in pairs, so that whatever else the
 machine does meets both; the medians of the pairs are what is told. Beside the latencies stands what
@@ -59,8 +61,10 @@ def measure(
             "Authorization": f"Bearer {_key(environ)}",
             "Content-Type": "application/fhir+json",
         }
-        body = folder / "request.json"
-        body.write_bytes(_request())
+        bodies = folder / "requests"
+        bodies.mkdir()
+        for n, each in enumerate(_requests()):
+            (bodies / f"{n:02}.json").write_bytes(each)
         with (
             _served("empty_endpoint:application", environ) as empty,
             _served("wsgi:application", environ) as gateway,
@@ -69,11 +73,11 @@ def measure(
             pids = {"empty": empty[1], "submit": gateway[1]}
             runs: dict[str, list[dict[str, Any]]] = {"empty": [], "submit": []}
             for each in urls:  # what is read once is read now
-                _load(urls[each], 50, 2, body, headers)
+                _load(urls[each], 50, 2, bodies, headers)
             for _ in range(pairs):
                 for each, told in runs.items():
                     before = _cpu_ms(pids[each])
-                    ran = _load(urls[each], rate, seconds, body, headers)
+                    ran = _load(urls[each], rate, seconds, bodies, headers)
                     taken = (_cpu_ms(pids[each]) - before) / ran["sent"]
                     told.append({**ran, "server_cpu_ms": round(taken, 2)})
 
@@ -118,13 +122,14 @@ def _key(environ: dict[str, str]) -> str:
         services.database.close()
 
 
-def _request() -> bytes:
-    """A Bundle that says all that a fixture consultation says."""
+def _requests() -> list[bytes]:
+    """Bundles, each of which says all that one consultation says."""
     sys.path.insert(0, str(ROOT / "tests"))
     from fhir_requests import asked_about, encoded
 
-    (file,) = (ROOT / "fixtures" / "consultations").glob("01-*.json")
-    return encoded(asked_about(json.loads(file.read_text())))
+    files = sorted((ROOT / "fixtures" / "synthea").glob("*.json"))
+    consultations = (json.loads(each.read_text()) for each in files)
+    return [encoded(asked_about(each)) for each in consultations if each["coverages"]]
 
 
 @contextmanager
@@ -153,12 +158,12 @@ def _served(application: str, environ: dict[str, str]) -> Iterator[tuple[str, in
 
 
 def _load(
-    url: str, rate: float, seconds: float, body: Path, headers: dict[str, str]
+    url: str, rate: float, seconds: float, bodies: Path, headers: dict[str, str]
 ) -> dict[str, Any]:
     ran = subprocess.run(
         [
             *(sys.executable, str(HERE / "open_loop.py"), url),
-            *(str(rate), str(seconds), str(body), json.dumps(headers)),
+            *(str(rate), str(seconds), str(bodies), json.dumps(headers)),
         ],
         check=True,
         capture_output=True,

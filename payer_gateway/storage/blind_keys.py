@@ -18,7 +18,15 @@ class BlindKeys:
 
     @classmethod
     def of(cls, work: Work, tenant_id: str) -> BlindKeys:
-        return cls(tenants.blind_key(work, tenant_id))
+        """A tenant's secret never changes. Once it is seen committed it is kept with the connection
+        it came by, so that a question costs one trip to the database less."""
+        kept: dict[str, BlindKeys] = work.conn.info.setdefault("blind keys", {})
+        keys = kept.get(tenant_id)
+        if keys is None:
+            keys = cls(tenants.blind_key(work, tenant_id))
+            if work.is_reading:
+                kept[tenant_id] = keys
+        return keys
 
     def member(self, insurer: str, plan: str, member_id: str) -> str:
         """Member ids are compared as insurers do: case, spaces and hyphens apart."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import Row, and_, func, select, update
 
 from payer_gateway.domain.claim import Use, WaitsFor
 from payer_gateway.domain.errors import NotFound
-from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id, new_id
-from payer_gateway.storage.statements import Prepared, insert_if_absent
+from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.storage.tables import (
     claim,
     consultation,
     consultation_revision,
     decision,
     planned_claim,
-    submission,
 )
 
 
@@ -287,49 +284,3 @@ def claim_by_id(work: Work, tenant_id: str, claim_id: str) -> Row[Any]:
     return work.conn.execute(
         select(claim).where(claim.c.tenant_id == tenant_id, claim.c.id == claim_id)
     ).one()
-
-
-class OpinionsUsed(NamedTuple):
-    condition_key: str
-    opinion_number: int
-    benefit_year: date
-    n: int
-
-
-def opinions_used(
-    work: Work, tenant_id: str, member_key: str, but_consultation: str | None
-) -> list[OpinionsUsed]:
-    """By our own claims of this member that the insurer has.
-
-    Source of ``used`` beside the roster; the consultation being judged does not count itself.
-    """
-    rows = _OPINIONS_USED.rows(work, tenant=tenant_id, member=member_key, but=but_consultation)
-    # A member has few: counted here, because SQLite takes longer to make ready for it.
-    counted = Counter((key, number, year) for key, number, year, _ in set(rows))
-    return [OpinionsUsed(*found, n=n) for found, n in sorted(counted.items())]
-
-
-_OPINIONS_USED = Prepared(
-    lambda: select(
-        claim.c.condition_key,
-        claim.c.opinion_number,
-        claim.c.benefit_year,
-        claim.c.consultation_id,
-    ).where(
-        claim.c.tenant_id == bindparam("tenant"),
-        claim.c.member_key == bindparam("member"),
-        claim.c.use == Use.CLAIM.value,
-        # Of one that was never taken in, nothing is left out.
-        claim.c.consultation_id.is_distinct_from(bindparam("but")),
-        or_(claim.c.relation.is_(None), claim.c.relation != "void"),
-        # Asked of the member's few claims; joined, SQLite goes through all submissions instead.
-        exists().where(
-            submission.c.tenant_id == claim.c.tenant_id,
-            submission.c.consultation_id == claim.c.consultation_id,
-            submission.c.claim_id == claim.c.id,
-            # Written out: with a value bound here SQLite plans anew every time, because the value
-            # could make one of the table's partial indexes fit.
-            submission.c.state == literal_column(f"'{State.ACCEPTED.value}'"),
-        ),
-    )
-)

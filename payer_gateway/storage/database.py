@@ -15,13 +15,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from payer_gateway.domain.errors import SettingError
@@ -36,6 +37,7 @@ class Work:
 
     conn: Connection
     now: datetime
+    is_reading: bool = False  # then whatever is seen is committed
 
     @property
     def is_postgresql(self) -> bool:
@@ -66,12 +68,18 @@ class Database:
                 connect_args={"prepare_threshold": None},
             )
             _ping_what_idled(self.engine)
+            # For reading, on the same connections: each statement sees what is committed when it
+            # begins, in a transaction as without one. Without, there is no BEGIN and no COMMIT,
+            # which are two trips to the server.
+            self._reading: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            _refuse_to_write(self._reading)
         elif parsed.get_backend_name() == "sqlite":
             self.engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30})
             # SQLite has one writer. Threads of this process queue for it here, where the next one
             # starts at once; among processes SQLite's own waiting sleeps in growing steps.
             self._writer = threading.Lock()
             _prepare_sqlite(self.engine, "BEGIN IMMEDIATE")
+            self._reading = self.engine
             self._readers = _Readers(parsed)
             self._writers = _Writers(parsed, self.engine)
         else:
@@ -90,17 +98,15 @@ class Database:
         with self._writer:
             engine = self.engine if self._writers is None else self._writers.engine()
             with engine.begin() as conn:
-                yield Work(conn, _now(conn, _WRITING))
+                yield Work(conn, _now(conn) if self.is_sqlite else _now_and_limited(conn))
 
     @contextmanager
     def read(self) -> Iterator[Work]:
-        """A transaction that writes nothing; on SQLite it does not wait for the writer."""
-        if self._readers is None:
-            with self.engine.connect() as conn, conn.begin():
-                yield Work(conn, _now(conn, _READING))
-            return
-        with self._readers.reading() as conn:
-            yield Work(conn, _now(conn, _READING))
+        """For what writes nothing. On SQLite a transaction that does not wait for the writer; on
+        PostgreSQL each statement sees what is committed when it begins."""
+        reading = self._reading.connect() if self._readers is None else self._readers.reading()
+        with reading as conn:
+            yield Work(conn, _now(conn), is_reading=True)
 
     def upgrade(self) -> None:
         """Bring the schema to this version of the package (all migrations, in order)."""
@@ -186,7 +192,7 @@ class _Readers:
                         # A connection is one thread's at a time, but not always the same one's.
                         connect_args={"timeout": 30, "check_same_thread": False},
                     )
-                    _prepare_sqlite(engine)
+                    _prepare_sqlite(engine, is_reading=True)
                     kept = self._of = (os.getpid(), engine, deque())
         return kept[1], kept[2]
 
@@ -247,6 +253,15 @@ class _Writers:
 _TRUSTED_S = 2.0
 
 
+def _refuse_to_write(engine: Engine) -> None:
+    """There is no transaction to roll back, so that a mistake would stay."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.split(None, 1)[0].upper() not in ("SELECT", "WITH", "EXPLAIN"):
+            raise InvalidRequestError("a reading writes nothing; write in Database.write()")
+
+
 def _ping_what_idled(engine: Engine) -> None:
     """SQLAlchemy's own pre-ping is a round trip before every transaction."""
 
@@ -287,7 +302,7 @@ def _alembic() -> Config:
     return config
 
 
-_READING = text("SELECT clock_timestamp()")
+_POSTGRESQL_NOW = "SELECT clock_timestamp()"
 # A worker that is frozen inside a transaction must not hold the others' rows for ever. Set for this
 # transaction alone: what lives in a session is not ours to count on behind a pooler.
 _WRITING = text(
@@ -296,29 +311,35 @@ _WRITING = text(
 _SQLITE_NOW = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
 
 
-def _now(conn: Connection, on_postgresql: TextClause) -> datetime:
+def _now(conn: Connection) -> datetime:
     if conn.dialect.name == "postgresql":
-        moment = conn.execute(on_postgresql).one()[0]
+        ((moment,),) = look_up(conn, _POSTGRESQL_NOW)
         return moment.astimezone(UTC)  # type: ignore[no-any-return]
     ((moment,),) = look_up(conn, _SQLITE_NOW)
     return datetime.fromisoformat(moment)
 
 
+def _now_and_limited(conn: Connection) -> datetime:
+    moment: datetime = conn.execute(_WRITING).one()[0]
+    return moment.astimezone(UTC)
+
+
 def look_up(conn: Connection, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
-    """The rows of a SELECT in the driver's own words. SQLite is asked without SQLAlchemy between,
-    which takes ten times as long as SQLite itself; what fails is asked again by SQLAlchemy, for
-    whose errors the callers look."""
-    if conn.dialect.name == "sqlite":
+    """The rows of a SELECT in the driver's own words, without SQLAlchemy between, which takes ten
+    times as long as SQLite itself; what fails is asked again by SQLAlchemy, for whose errors the
+    callers look. In a transaction of PostgreSQL nothing can be asked again."""
+    driver: Any = conn.connection
+    if conn.dialect.name == "sqlite" or driver.driver_connection.autocommit:
         try:
-            cursor = conn.connection.cursor()
+            cursor = driver.cursor()
             cursor.execute(statement, values)
             return list(cursor.fetchall())
-        except sqlite3.Error:
+        except (sqlite3.Error, psycopg.Error):
             pass
     return [tuple(row) for row in conn.exec_driver_sql(statement, values)]
 
 
-def _prepare_sqlite(engine: Engine, begin: str | None = None) -> None:
+def _prepare_sqlite(engine: Engine, begin: str | None = None, *, is_reading: bool = False) -> None:
     """WAL so that readers never wait; FULL so that a committed attempt survives a power cut;
     BEGIN IMMEDIATE so that two writers queue instead of failing half-way."""
 
@@ -330,6 +351,8 @@ def _prepare_sqlite(engine: Engine, begin: str | None = None) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        if is_reading:
+            cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
     if begin is None:

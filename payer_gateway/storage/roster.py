@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Row,
+    Table,
+    bindparam,
+    null,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 
 from payer_gateway.storage import bodies
 from payer_gateway.storage.database import Work
@@ -232,20 +242,6 @@ class _Side:
 
 # -- looking up -----------------------------------------------------------------------------------
 
-_KEPT_SINCE = Prepared(
-    lambda: select(roster_plan.c.since).where(
-        roster_plan.c.tenant_id == bindparam("tenant"),
-        roster_plan.c.insurer_id == bindparam("insurer"),
-        roster_plan.c.plan == bindparam("plan"),
-    )
-)
-
-
-def kept_since(work: Work, tenant_id: str, insurer: str, plan: str) -> datetime | None:
-    """Since when the tenant has a roster of this insurer's plan; None: it has none."""
-    found = _KEPT_SINCE.rows(work, tenant=tenant_id, insurer=insurer, plan=plan)
-    return found[0][0] if found else None
-
 
 def plans_of(work: Work, tenant_id: str, insurer: str) -> tuple[str, ...]:
     """The plans of this insurer of which the tenant has a roster, by name."""
@@ -256,24 +252,40 @@ def plans_of(work: Work, tenant_id: str, insurer: str) -> tuple[str, ...]:
 
 def member(work: Work, tenant_id: str, member_key: str) -> Found | None:
     """What is kept of the member with this blind key; None: not on the roster."""
-    found = _memberships(work, tenant_id, roster_member.c.member_key == member_key)
-    if not found:
+    rows = _MEMBER.rows(work, tenant=tenant_id, member=member_key)
+    own = [(content, on, at) for year, content, on, at in rows if year is None]
+    if not own:
         return None
-    u = roster_usage.c
-    used = work.conn.execute(
-        select(body.c.bytes, u.changed_at)
-        .join_from(roster_usage, body, (body.c.tenant_id == u.tenant_id) & (body.c.id == u.body_id))
-        .where(u.tenant_id == tenant_id, u.member_key == member_key)
-        .order_by(u.year)
-    ).all()
-    (row,) = found
+    ((content, changed_on, _),) = own
+    used = sorted((year, bytes(spent)) for year, spent, _, _ in rows if year is not None)
     return Found(
         member_key,
-        bytes(row.bytes),
-        row.changed_on,
-        max([row.changed_at, *(each.changed_at for each in used)]),
-        tuple(bytes(each.bytes) for each in used),
+        bytes(content),
+        changed_on,
+        max(at for _, _, _, at in rows),
+        tuple(spent for _, spent in used),
     )
+
+
+def _member() -> CompoundSelect[Any]:
+    """A line of the roster and what was used in each benefit year: one trip to the database."""
+    m, u = roster_member.c, roster_usage.c
+    kept_in = (body.c.tenant_id == m.tenant_id) & (body.c.id == m.body_id)
+    spent_in = (body.c.tenant_id == u.tenant_id) & (body.c.id == u.body_id)
+    line = (
+        select(type_coerce(null(), u.year.type), body.c.bytes, m.changed_on, m.changed_at)
+        .join_from(roster_member, body, kept_in)
+        .where(m.tenant_id == bindparam("tenant"), m.member_key == bindparam("member"))
+    )
+    spent = (
+        select(u.year, body.c.bytes, null(), u.changed_at)
+        .join_from(roster_usage, body, spent_in)
+        .where(u.tenant_id == bindparam("tenant"), u.member_key == bindparam("member"))
+    )
+    return union_all(line, spent)
+
+
+_MEMBER = Prepared(_member)
 
 
 def of_employee(work: Work, tenant_id: str, employee_key: str) -> tuple[Found, ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, Table, literal_column
+from sqlalchemy import ColumnElement, CompoundSelect, Dialect, Select, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -108,9 +108,9 @@ def _bound(values: Sequence[Any], binder: Any) -> Sequence[Any]:
 
 
 class Prepared:
-    """A SELECT that every request asks: put together and compiled once."""
+    """A SELECT (or several, united) that every request asks: put together and compiled once."""
 
-    def __init__(self, make: Callable[[], Select[Any]]) -> None:
+    def __init__(self, make: Callable[[], Select[Any] | CompoundSelect[Any]]) -> None:
         self._make = make
         self._compiled: dict[str, _Compiled] = {}
 
@@ -126,7 +126,7 @@ class Prepared:
 class _Compiled:
     """A statement in one database's words, with how its values are written and read there."""
 
-    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any], dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self._text = str(compiled)
         self._order: Sequence[str] | None = compiled.positiontup

@@ -26,6 +26,7 @@ from payer_gateway.mapping.eligibility_response import CoverAnswer, response_of
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import roster
 from payer_gateway.storage.database import Work
+from payer_gateway.storage.known import known_of
 from payer_gateway.workflow import enrolment
 from payer_gateway.workflow.judging import keys_of, opinions_used
 from payer_gateway.workflow.services import Services
@@ -179,8 +180,17 @@ def _billed_first(ask: Ask, policy: Policy) -> str | None:
 
 
 def _answer(s: Services, work: Work, tenant_id: str, ask: Ask, cover: Cover) -> CoverAnswer:
-    known = _known(work, tenant_id, ask, cover)
-    kept = enrolment.standing(work, tenant_id, cover.profile.name, cover.plan.name, cover.member_id)
+    insurer, name, episode = cover.profile.name, cover.plan.name, ask.orders.episode
+    keys = keys_of(work, tenant_id, insurer, name, cover.member_id, episode or "")
+    of_member = known_of(work, tenant_id, insurer, name, keys.member, None)
+    # The clock is the day on which it was asked, so that the answer does not depend on when we come
+    # to it.
+    known = Snapshot(
+        opinions_used=opinions_used(of_member, keys, episode),
+        deductible_met=None,
+        as_of=_instant(ask.created, cover),
+    )
+    kept = enrolment.on_roster(work, tenant_id, keys.member, of_member)
     if kept is not None and kept.entry is None:
         raise _unknown(cover.policy, _CHECK)
 
@@ -214,17 +224,6 @@ def _answer(s: Services, work: Work, tenant_id: str, ask: Ask, cover: Cover) -> 
             ]
     source = "asserted" if kept is None else "roster"
     return CoverAnswer(cover, source, standing(case), tuple(items))
-
-
-def _known(work: Work, tenant_id: str, ask: Ask, cover: Cover) -> Snapshot:
-    """What is used by our own accepted claims; the clock is the day on which it was asked, so that
-    the answer does not depend on when we come to it."""
-    episode = ask.orders.episode
-    keys = keys_of(
-        work, tenant_id, cover.profile.name, cover.plan.name, cover.member_id, episode or ""
-    )
-    used = opinions_used(work, tenant_id, keys, episode, None)
-    return Snapshot(opinions_used=used, deductible_met=None, as_of=_instant(ask.created, cover))
 
 
 def _instant(when: date | datetime, cover: Cover) -> datetime:

@@ -10,6 +10,7 @@ from payer_gateway.mapping.roster_stream import entry_of
 from payer_gateway.storage import roster
 from payer_gateway.storage.blind_keys import BlindKeys
 from payer_gateway.storage.database import Work
+from payer_gateway.storage.known import Known, known_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,18 @@ def standing(
     ``insurer`` and ``plan`` are the names of their files (``Profile.name``, ``Plan.name``). Give a
     standing's ``entry`` to ``domain.eligibility_roster.by_roster`` before ``decide``.
     """
-    since = roster.kept_since(work, tenant_id, insurer, plan)
-    if since is None:
+    if plan not in roster.plans_of(work, tenant_id, insurer):
         return None
     key = BlindKeys.of(work, tenant_id).member(insurer, plan, member_id)
-    found = roster.member(work, tenant_id, key)
+    return on_roster(work, tenant_id, key, known_of(work, tenant_id, insurer, plan, key, None))
+
+
+def on_roster(work: Work, tenant_id: str, member_key: str, known: Known) -> Standing | None:
+    """The same of a member of whom it is known whether there is a roster."""
+    since = known.roster_since
+    if since is None:
+        return None
+    found = roster.member(work, tenant_id, member_key)
     return Standing(None, since) if found is None else Standing(_entry(found), found.changed_at)
 
 

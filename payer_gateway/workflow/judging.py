@@ -28,7 +28,8 @@ from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import bodies, consultations
 from payer_gateway.storage.blind_keys import BlindKeys
 from payer_gateway.storage.database import Work
-from payer_gateway.workflow.enrolment import Standing, standing
+from payer_gateway.storage.known import Known, known_of
+from payer_gateway.workflow.enrolment import Standing, on_roster
 from payer_gateway.workflow.services import Services
 
 
@@ -118,9 +119,17 @@ def asked_of(
     the roster wins, and the earlier answer is known: cover that ended after it is told so."""
     fee = cover.profile.agreed_fee(consultation.services)
     question = question_of(consultation, cover.coverage, cover.plan, fee)
-    known = snapshot_of(work, tenant_id, consultation_id, cover, consultation)
-    insurer, plan = cover.profile.name, cover.plan
-    found = standing(work, tenant_id, insurer, plan.name, cover.coverage.member_id)
+    insurer, plan, episode = cover.profile.name, cover.plan, consultation.episode_id
+    keys = member_keys(work, tenant_id, cover, episode)
+    of_member = known_of(work, tenant_id, insurer, plan.name, keys.member, consultation_id)
+    # A service is held against the day on which its sender asked, so that the answer does not
+    # depend on when we come to it.
+    known = Snapshot(
+        opinions_used=opinions_used(of_member, keys, episode),
+        deductible_met=None,
+        as_of=consultation.requested_at,
+    )
+    found = on_roster(work, tenant_id, keys.member, of_member)
     if found is None:
         return Asked(question, known, None)
     prior = None
@@ -204,32 +213,13 @@ def _superseded(
     return str(last.id)
 
 
-def snapshot_of(
-    work: Work,
-    tenant_id: str,
-    consultation_id: str | None,
-    cover: Cover,
-    consultation: Consultation,
-) -> Snapshot:
-    """Opinions used by our own accepted claims, but for those of the consultation itself (None: it
-    is not taken). A roster adds to them."""
-    keys = member_keys(work, tenant_id, cover, consultation.episode_id)
-    used = opinions_used(work, tenant_id, keys, consultation.episode_id, consultation_id)
-    # A service is held against the day on which its sender asked, so that the answer does not
-    # depend on when we come to it.
-    return Snapshot(opinions_used=used, deductible_met=None, as_of=consultation.requested_at)
-
-
 def opinions_used(
-    work: Work,
-    tenant_id: str,
-    keys: MemberKeys,
-    episode_id: str | None,
-    but_consultation: str | None,
+    known: Known, keys: MemberKeys, episode_id: str | None
 ) -> dict[tuple[str, int, date], int]:
-    """By our own accepted claims: (the episode, or * for all of the member's, number, year) → n."""
+    """By our own accepted claims, but for those of the consultation itself: (the episode, or * for
+    all of the member's, number, year) → n. A roster adds to them."""
     used: dict[tuple[str, int, date], int] = {}
-    for found in consultations.opinions_used(work, tenant_id, keys.member, but_consultation):
+    for found in known.opinions_used:
         scopes = ["*"]
         if episode_id is not None and found.condition_key == keys.condition:
             scopes.append(episode_id)

@@ -20,7 +20,8 @@ from payer_gateway.domain.errors import InvalidInput, NotAllowed
 from payer_gateway.domain.principal import Role
 from payer_gateway.domain.roster import Entry, Usage, Used
 from payer_gateway.mapping.roster_file import read_line
-from payer_gateway.storage import roster, tables
+from payer_gateway.storage import tables
+from payer_gateway.storage.known import known_of
 from payer_gateway.workflow import enrolment, roster_import
 from payer_gateway.workflow.services import Services
 
@@ -394,4 +395,4 @@ def test_whatever_a_file_says_is_what_is_looked_up(
         usage = () if said.usage is None else (said.usage,)
         assert entry(house, line["member_id"]) == Entry(said.membership, usage, None)
     with house.database.read() as work:
-        assert roster.kept_since(work, "default", *NAMES) is not None
+        assert known_of(work, "default", *NAMES, "0" * 64, None).roster_since is not None
