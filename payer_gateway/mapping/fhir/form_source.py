@@ -81,6 +81,8 @@ _USUAL: Mapping[str, Form] = {
     "Identifier": ("system", "value"),
     "Money": ("value", "currency"),
 }
+# The same of an element that has elements of its own, by its name.
+_USUAL_OF_ELEMENTS: Mapping[str, Form] = {"entry": ("fullUrl", "resource")}
 
 
 def _unsound(_value: Any, _seen: Seen) -> None:
@@ -216,7 +218,8 @@ class Writer:
             lines.append(f"  {'elif' if number else 'if'} {test}:")
             lines.append(f"    {n}[{number}] += 1")
             inner_type = each["types"][0] if each.get("types") else type_
-            lines += [f"    {line}" for line in self._value(each, inner_type, y)]
+            inner = {**each, "name": child["name"]}
+            lines += [f"    {line}" for line in self._value(inner, inner_type, y)]
         lines += ["  else:", *(f"    {line}" for line in base)]
         for number, each in enumerate(slices):
             if each.get("min"):
@@ -239,6 +242,8 @@ class Writer:
 
     def _is(self, test: Shape, y: str) -> str:
         path = tuple(test["path"])
+        if path == ("resource", "resourceType"):  # read before, and so there
+            return f"{y}['resource']['resourceType'] == {test['is']!r}"
         value = f"dig({y}, {path!r})" if path else y
         if "is" in test:
             return f"{value} == {test['is']!r}"
@@ -266,7 +271,8 @@ class Writer:
             found = self._forms(child, type_)
             if found is None:
                 return ["raise Unsound"]
-            lines = self._known_form(found, code, x)
+            usual = _USUAL.get(code) or _USUAL_OF_ELEMENTS.get(child.get("name", ""), ())
+            lines = self._known_form(found, usual, x)
             for said, check in (("codes", "coded"), ("systems", "coded_in")):
                 if said in type_:
                     kept = self._keep(frozenset(type_[said]))
@@ -298,11 +304,10 @@ class Writer:
             f"  if id({x}) in c.known: {good}[id({x})] = {x}",
         ]
 
-    def _known_form(self, forms: Forms, code: str, x: str) -> list[str]:
+    def _known_form(self, forms: Forms, usual: Form, x: str) -> list[str]:
         """Lines that look at an object: here where it has the usual form, else by its own."""
         called = f"{self._keep(forms)}[tuple({x})]({x}, c)"
         lines = [f"if type({x}) is not dict: raise Unsound"]
-        usual = _USUAL.get(code, ())
         values = {key: self._name("x") for key in usual}
         looked = self._object(forms.shape, x, values) if usual else None
         if looked is None:

@@ -154,7 +154,7 @@ RULES: Mapping[str, tuple[str, Callable[[Value], bool]]] = {
         "only a searchset's entries tell of a search",
         lambda v: (
             v.get("type") == "searchset"
-            or all("search" not in entry for entry in v.get("entry", ()))
+            or not ["" for entry in v.get("entry", ()) if "search" in entry]
         ),
     ),
     "bdl-3": (
