@@ -67,6 +67,7 @@ class PlanShelf:
     """
 
     def __init__(self, mappings: Path) -> None:
+        self.mappings = mappings
         self._folder = mappings / "plans"
         self._read: dict[tuple[str, int], Plan] = {}
         self._newest: dict[str, _Newest] = {}

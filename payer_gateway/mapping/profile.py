@@ -93,7 +93,7 @@ class Shelf:
     """The mapping files of one folder. Each version is read once: a released file never changes."""
 
     def __init__(self, mappings: Path) -> None:
-        self._mappings = mappings
+        self.mappings = mappings
         self._insurers = mappings / "insurers"
         self._dialects = mappings / "dialects"
         self._read: dict[tuple[str, int], Profile] = {}
@@ -194,7 +194,7 @@ class Shelf:
     def released(self) -> Mapping[str, str]:
         """Released versions and their digests, as the list in the folder has them."""
         if self._frozen is None:
-            self._frozen = read_released(self._mappings)
+            self._frozen = read_released(self.mappings)
         return self._frozen
 
     def _dated(self, name: str) -> tuple[tuple[date, int], ...]:
@@ -223,7 +223,7 @@ class Shelf:
         return self._insurers / name / f"v{number}.yaml"
 
     def _label(self, path: Path) -> str:
-        return file_label(path, self._mappings)
+        return file_label(path, self.mappings)
 
     def _load(self, name: str, number: int) -> Profile:
         path = self._path(name, number)

@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Dialect, Select, Table, literal_column
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Dialect,
+    LargeBinary,
+    Select,
+    Table,
+    literal_column,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -93,9 +101,16 @@ def insert_many(
 
 
 def _binders(work: Work, table: Table, columns: Sequence[str]) -> list[Any]:
-    """How each column's values are written for this database; None: as they are."""
+    """How each column's values are written for this database; None: as they are, which bytes
+    are."""
     dialect = work.conn.dialect
-    return [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
+    kinds = (table.c[name].type for name in columns)
+    return [
+        None
+        if isinstance(kind, LargeBinary)
+        else kind.dialect_impl(dialect).bind_processor(dialect)
+        for kind in kinds
+    ]
 
 
 def _bound(values: Sequence[Any], binder: Any) -> Sequence[Any]:
