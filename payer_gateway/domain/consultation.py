@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -198,6 +199,16 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """What one unit of the billed currency was worth in another, on a day: told, never used to
+    reckon with. A claim has one currency."""
+
+    currency: str  # the other one, ISO 4217
+    rate: Decimal
+    quoted_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Consultation:
     """``source`` + ``source_id`` is the sender's identity of it; ours is a UUID given at intake."""
 
@@ -225,6 +236,8 @@ class Consultation:
     services: tuple[Service, ...]
     documents: tuple[Document, ...]
     consents: tuple[Consent, ...]
+    question: str | None = None  # what the second doctor is asked, in the sender's words
+    exchange_rate: ExchangeRate | None = None
 
     @property
     def principal_diagnosis(self) -> Diagnosis:

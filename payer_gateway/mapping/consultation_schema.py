@@ -97,6 +97,20 @@ class _Amount(Told[Decimal]):
         return Decimal(self._shape.read(value))
 
 
+class _Rate(Told[Decimal]):
+    def __init__(self) -> None:
+        self._shape = Text(
+            "a rate above 0 as text with at most 12 digits before and after the point, such as"
+            ' "0.0067"',
+            shape=r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?",
+            accept=lambda text: Decimal(text) > 0,
+        )
+        super().__init__(self._shape.what)
+
+    def read(self, value: object) -> Decimal:
+        return Decimal(self._shape.read(value))
+
+
 class PriceShape(Shape):
     what = 'a price: {"value": "420.00", "currency": "USD"}'
     value = _Amount()
@@ -241,6 +255,16 @@ class ConsentShape(Shape):
     country = country_field(optional=True)
 
 
+class ExchangeRateShape(Shape):
+    what = "what the billed currency was worth in another: currency, rate and quoted_on"
+    makes = c.ExchangeRate
+    currency = Text(
+        'the other currency, of ISO 4217, such as "USD" or "JPY"', accept=MINOR_DIGITS.__contains__
+    )
+    rate = _Rate()
+    quoted_on = Day()
+
+
 class ConsultationShape(Shape):
     what = "one consultation as a JSON object"
     makes = c.Consultation
@@ -282,3 +306,14 @@ class ConsultationShape(Shape):
     )
     documents = Many(DocumentShape, "documents", optional=True)
     consents = Many(ConsentShape, "consents with scope and given_on", optional=True)
+    question = Text("what the second doctor is asked, in plain words", longest=1000, optional=True)
+    exchange_rate = Part(ExchangeRateShape, optional=True)
+
+    @validates_schema
+    def _another_currency(self, data: dict[str, Any], **_: Any) -> None:
+        rate, services = data.get("exchange_rate"), data.get("services")
+        if rate and services and rate.currency == services[0].unit_price.currency:
+            raise at(
+                ("exchange_rate", "currency"),
+                f"write another currency than {rate.currency}, which is billed; or leave it out",
+            )

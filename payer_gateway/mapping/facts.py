@@ -212,6 +212,8 @@ def _consultation(c: Consultation, claim: Claim) -> Facts:
         "interpreter_language": c.language if c.interpreter else None,
         "requested_at": c.requested_at,
         "mandated": c.mandated,
+        "question": c.question,
+        "exchange_rate": _exchange_rate(c),
         "has_team": bool(c.team),
         "country_abroad": c.provider.organization.country if abroad else None,
         "outcomes": [o for o in (outcome.diagnosis, outcome.treatment) if o] if outcome else [],
@@ -226,6 +228,13 @@ def _consultation(c: Consultation, claim: Claim) -> Facts:
 @lru_cache(maxsize=256)
 def _source_system(source: str) -> str:
     return f"{OUR_SYSTEM}/source/{quote(source, safe='')}"
+
+
+def _exchange_rate(c: Consultation) -> Facts | None:
+    told = c.exchange_rate
+    if told is None:
+        return None
+    return {"text": f"1 {c.currency} = {told.rate:f} {told.currency}", "quoted_on": told.quoted_on}
 
 
 def _is_abroad(c: Consultation) -> bool:

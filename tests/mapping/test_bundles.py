@@ -132,6 +132,28 @@ def test_the_first_opinions_diagnosis_never_stands_in_claim_diagnosis() -> None:
     assert condition["verificationStatus"]["coding"][0]["code"] == "refuted"
 
 
+def test_the_question_and_the_exchange_rate_stand_where_each_standard_has_a_place_for_them() -> (
+    None
+):
+    case = case_of("northwind-ppo", "oncology-video-with-tumour-board")
+    question, rate = case.consultation.question, case.consultation.exchange_rate
+    assert question is not None and rate is not None
+    billed: Any = parse_json(built(case.consultation).body)
+    asked: Any = parse_json(built(case.consultation, Use.PREAUTHORIZATION).body)
+
+    told: dict[str, dict[str, Any]] = {"billed": {}, "asked": {}}
+    for use, bundle in (("billed", billed), ("asked", asked)):
+        for info in resources(bundle, "Claim")[0]["supportingInfo"]:
+            told[use][info["category"]["coding"][0]["code"]] = info
+
+    assert resources(billed, "ServiceRequest")[0]["note"] == [{"text": question}]
+    assert "note" not in resources(asked, "ServiceRequest")[0]
+    assert told["asked"]["freeFormMessage"]["valueString"] == question
+    for infos in told.values():
+        assert infos["fx-rate"]["valueString"] == f"1 USD = {rate.rate} {rate.currency}"
+        assert infos["fx-rate"]["timingDate"] == str(rate.quoted_on)
+
+
 def test_a_prior_authorization_tells_no_outcome() -> None:
     asked = built(consultation(), Use.PREAUTHORIZATION).body.decode()
 

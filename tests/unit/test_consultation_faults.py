@@ -12,6 +12,7 @@ A_DAY = 'such as "2026-03-12"'
 AN_INSTANT = "an instant with its offset from UTC"
 SERVICE = "services.0."
 PRICE = "services.0.unit_price."
+RATE = {"currency": "EUR", "rate": "0.92", "quoted_on": "2026-03-02"}
 WRONG: list[tuple[Change, str, str]] = [
     # presence
     (drop("id"), "id", "add it: your id of this consultation"),
@@ -105,6 +106,21 @@ WRONG: list[tuple[Change, str, str]] = [
     (put("documents.0.url", "https://[x/"), "documents[0].url", "starts with https://"),
     (put("documents.0.sha256", "abc"), "documents[0].sha256", "64 hex digits"),
     (put("consents", [{"scope": "x"}]), "consents[0].given_on", "add it: a day"),
+    # what is told and not reckoned with
+    (put("question", "x" * 1001), "question", "shorten it to at most 1000"),
+    (put("exchange_rate", {"currency": "EUR", "rate": "1"}), "exchange_rate.quoted_on", "add it"),
+    (
+        put("exchange_rate", {**RATE, "rate": Decimal("0.92")}),
+        "exchange_rate.rate",
+        "a rate above 0 as text",
+    ),
+    (put("exchange_rate", {**RATE, "rate": "0.00"}), "exchange_rate.rate", "a rate above 0"),
+    (put("exchange_rate", {**RATE, "rate": "1e3"}), "exchange_rate.rate", "a rate above 0"),
+    (
+        put("exchange_rate", {**RATE, "currency": "USD"}),
+        "exchange_rate.currency",
+        "write another currency than USD, which is billed",
+    ),
     (put("authorization", {"number": ""}), "authorization.number", "it is empty"),
     (
         put("planned_surgery", {"system": "http://x", "code": "021109W", "planned_on": "soon"}),
