@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from payer_gateway.mapping.eligibility_orders import EARLIER, MODE
+from payer_gateway.mapping.eligibility_people import EXTENSION
 from payer_gateway.mapping.fhir_element import Element
 
 _BACKBONE = "id extension modifierExtension"
@@ -83,6 +85,9 @@ def check(request: Element, kind: str = "CoverageEligibilityRequest") -> None:
         if purpose not in PURPOSES:
             cure = f"write one of {', '.join(PURPOSES)}"
             request.faults.add(f"{request.path}.purpose[{n}]", purpose, cure)
+    _extensions(request, (EARLIER, MODE))
+    for item in request.children("item"):
+        _extensions(item, (MODE,))
     if request.has("implicitRules"):
         request.wrong("implicitRules", "remove it; we know no such rules")
     if request.has("servicedDate") and request.has("servicedPeriod"):
@@ -104,6 +109,17 @@ def _names(element: Element, kind: str) -> None:
                 _members(Element(value, f"{element.path}.{name}", element.faults), _TYPES[type_])
     if element.has("modifierExtension"):
         element.wrong("modifierExtension", "remove it; what it changes is unknown here")
+
+
+def _extensions(element: Element, known: tuple[str, ...]) -> None:
+    """What is written in our own name and not known is a slip of the pen."""
+    for each in element.children("extension") if "extension" in element.value else ():
+        url = each.text("url")
+        if url is None:
+            if not each.has("url"):
+                each.wrong("url", "add it: an extension says what it is")
+        elif url.startswith(EXTENSION) and url not in known:
+            each.wrong("url", f"write {' or '.join(known)}")
 
 
 def _members(element: Element, known: frozenset[str]) -> None:

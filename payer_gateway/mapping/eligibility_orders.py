@@ -32,6 +32,16 @@ _WORDS = {
     "records-review": "records_review",
     "records_review": "records_review",
 }
+_TAKEN_BACK = ("revoked", "entered-in-error")
+# Parts of an earlier opinion, each with the element that holds its value.
+_PARTS = {
+    "number": "valuePositiveInt",
+    "date": "valueDate",
+    "doctor": "valueReference",
+    "practice": "valueReference",
+    "agrees": "valueBoolean",
+    "recommends-surgery": "valueBoolean",
+}
 _URGENCY = {"routine": "elective", "urgent": "urgent", "asap": "urgent", "stat": "emergency"}
 
 
@@ -63,6 +73,8 @@ class Orders:
 def orders_of(request: Element, pool: Pool) -> Orders:
     pointed = _pointed_at(request, pool)
     orders = [*pool.of("ServiceRequest")]
+    for each in orders:
+        _must_stand(each)
     codes = [c for each in orders for c in (*each.concept("code"), *each.concepts("category"))]
     details = [c for each in orders for c in each.concepts("orderDetail")]
     operations = _operations(orders, pointed)
@@ -90,6 +102,13 @@ def orders_of(request: Element, pool: Pool) -> Orders:
         ),
         performers=tuple(p for each in orders for p in each.children("performer")),
     )
+
+
+def _must_stand(order: Element) -> None:
+    if (status := order.text("status")) in _TAKEN_BACK:
+        order.wrong("status", f"send an order that stands, or leave this one out: it is {status}")
+    if order.has("priority") and order.text("priority") not in _URGENCY:
+        order.wrong("priority", f"write one of {', '.join(_URGENCY)}")
 
 
 def _pointed_at(request: Element, pool: Pool) -> list[Element]:
@@ -169,9 +188,13 @@ def _earlier(
     """The extension says all of an earlier opinion; else the ServiceRequest: its requester gave the
     first one, and the Condition it gives as its reason was recorded with it."""
     first, second = FirstOpinion(), None
+    numbers: list[int | None] = []
     for each in request.extensions(EARLIER):
-        said = {str(part.value.get("url")): part for part in each.children("extension")}
+        said = _parts(each, pool)
         number, who, on, agrees, surgery = _said(pool, said)
+        if number in numbers:
+            said["number"].wrong("valuePositiveInt", "write each earlier opinion once")
+        numbers.append(number)
         if number == 1:
             first = FirstOpinion(on, who.npi, who.organization, surgery)
         elif number == 2:
@@ -181,6 +204,25 @@ def _earlier(
     if first == FirstOpinion():
         first = _first(pool, orders)
     return first, second
+
+
+def _parts(opinion: Element, pool: Pool) -> dict[str, Element]:
+    """By their name. Independence and order are judged by them, so that none may go unheard."""
+    said: dict[str, Element] = {}
+    for part in opinion.children("extension"):
+        name = str(part.value.get("url"))
+        holds = _PARTS.get(name)
+        if holds is None or name in said:
+            part.wrong("url", f"write one of {', '.join(_PARTS)}, each once")
+            continue
+        said[name] = part
+        if not part.has(holds):
+            part.wrong(holds, f"add it: the value of {name}")
+        elif holds == "valueReference":
+            person = part.child(holds)
+            if person is not None and pool.find(person) is None and not person.has("identifier"):
+                person.wrong("reference", "send along whom it points at")
+    return said
 
 
 def _said(
@@ -212,12 +254,22 @@ def _first(pool: Pool, orders: list[Element]) -> FirstOpinion:
 
 
 def _authorization(pointed: list[Element]) -> tuple[str | None, Period | None]:
-    """The number of an authorization on file: of a ClaimResponse or on a Claim pointed at."""
+    """The number of an authorization on file: of a ClaimResponse or on a Claim pointed at. One that
+    was taken back, was never decided or answers something else gives no leave."""
     for each in pointed:
-        if each.type == "ClaimResponse" and (number := each.text("preAuthRef")):
-            return number, each.period("preAuthPeriod")
+        if each.type == "ClaimResponse" and _gives_leave(each):
+            if number := each.text("preAuthRef"):
+                return number, each.period("preAuthPeriod")
         if each.type == "Claim":
             for insurance in each.children("insurance"):
                 for number in insurance.texts("preAuthRef"):
                     return number, None
     return None, None
+
+
+def _gives_leave(answer: Element) -> bool:
+    return (
+        answer.text("status") in (None, "active")
+        and answer.text("outcome") in (None, "complete", "partial")
+        and answer.text("use") in (None, "preauthorization")
+    )

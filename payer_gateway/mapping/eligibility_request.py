@@ -39,7 +39,12 @@ from payer_gateway.mapping.fhir_document import Submitted, submitted
 from payer_gateway.mapping.fhir_element import Element, Faults
 
 KIND = "CoverageEligibilityRequest"
-_CATEGORIES = (SERVICE_TYPE, "http://terminology.hl7.org/CodeSystem/ex-benefitcategory", "")
+_CATEGORIES = (
+    SERVICE_TYPE,
+    "https://codesystem.x12.org/005010/1365",  # the same list, as PAS names it
+    "http://terminology.hl7.org/CodeSystem/ex-benefitcategory",
+    "",
+)
 # Service types of an opinion: 3 consultation, 20 and 21 second and third surgical opinion; an
 # opinion is billed as a visit (1 medical care, 98 office visit) as well. 30 is the whole plan,
 # 2 an operation.
@@ -141,6 +146,7 @@ class _Reader:
         serviced = self._serviced() or ((created,) if created is not None else ())
         patient = self._patient()
         self._must_be_the_patients(policies)
+        self._must_be_born(created, policies)
         named = [request.child("provider"), *(each.element.child("provider") for each in lines)]
         for reference in named:
             pool.find(reference, "Practitioner", "PractitionerRole", "Organization")
@@ -192,6 +198,17 @@ class _Reader:
             if is_another:
                 holder.wrong("reference", "send the patient's own Coverage; this is another's")
 
+    def _must_be_born(self, created: date | datetime | None, policies: Iterable[Policy]) -> None:
+        """Before it was asked; and a child, whose cover ends with an age, on a whole day."""
+        resource = self._pool.find(self._request.child("patient"))
+        born = resource.text("birthDate") if resource is not None else None
+        if resource is None or born is None:
+            return
+        if created is not None and born[:10] > created.isoformat()[:10]:
+            resource.wrong("birthDate", "write a day that is not after the request was created")
+        if len(born) < len("2000-02-29") and any(p.relationship == "child" for p in policies):
+            resource.wrong("birthDate", "write the whole day: a child's cover ends with an age")
+
     def _serviced(self) -> tuple[date | datetime, ...]:
         request = self._request
         if request.has("servicedPeriod"):
@@ -222,8 +239,13 @@ class _Reader:
     def _line(self, item: Element) -> Line:
         category = next((c.code for c in item.concept("category") if c.system in _CATEGORIES), None)
         if category is None and item.concept("category"):
-            category = item.concept("category")[0].code
+            # The number of another list means something else.
+            other = item.concept("category")[0]
+            category = f"{other.system}|{other.code}"
         services = item.concept("productOrService")
+        for service in services:
+            if service.system == OPINION_SERVICE and service.code not in SERVICES:
+                item.wrong("productOrService", f"write one of our codes: {', '.join(SERVICES)}")
         modifiers = tuple(c.code.upper() for c in item.concepts("modifier"))
         place = self._place(item)
         return Line(
@@ -256,7 +278,7 @@ class _Reader:
     def _place(self, item: Element) -> str | None:
         """The CMS place of service of the item's facility, else of the request's."""
         for holder in (item, self._request):
-            location = self._pool.find(holder.child("facility"))
+            location = self._pool.find(holder.child("facility"), "Location")
             if location is not None:
                 for coding in location.concepts("type"):
                     if coding.system == PLACES:
