@@ -253,7 +253,8 @@ def _tell(
         click.echo(f"  {benefit}: {counts}", err=err)
     for fault in run.faults[:_SHOWN]:
         where = f"line {fault.line}" + (f": {fault.column}" if fault.column else "")
-        click.echo(f"  {where}: {fault.value!r}: {fault.cure}", err=True)
+        said = f": {fault.value!r}" if fault.value else ""
+        click.echo(f"  {where}{said}: {fault.cure}", err=True)
     if len(run.faults) > _SHOWN:
         rest = f"all of them in {faults_out}" if faults_out else "--faults FILE lists them all"
         click.echo(f"  … {len(run.faults) - _SHOWN} more; {rest}", err=True)

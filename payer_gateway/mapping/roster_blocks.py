@@ -22,7 +22,14 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from payer_gateway.domain.errors import Fault, InvalidInput
-from payer_gateway.mapping.roster_file import COLUMNS, Column, read_header
+from payer_gateway.mapping.roster_file import (
+    COLUMNS,
+    EMPTY,
+    SAVE_AS_UTF_8,
+    Column,
+    no_roster,
+    read_header,
+)
 
 BLOCK = 16 << 20  # bytes: some 150,000 lines; large enough for the engine, small in memory
 _AHEAD = 2  # blocks that are read while the one before them is looked at
@@ -63,7 +70,10 @@ class Block:
 def size_of(path: Path) -> int:
     """What ``Block.read`` grows to."""
     if is_parquet(path):
-        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        try:
+            return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        except PolarsError:
+            return 0  # whoever reads it is told
     return path.stat().st_size
 
 
@@ -103,11 +113,18 @@ def _csv_blocks(path: Path, kinds: _Kinds, size: int) -> Iterator[Block]:
             header = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
             if header.strip():
                 break
+        if not header.strip():
+            raise no_roster(EMPTY)
         try:
             cells = _cells(header.decode("utf-8").rstrip("\r\n"))
-        except (UnicodeDecodeError, csv.Error):
-            cure = "write it as UTF-8 text, the columns separated by commas"
-            raise InvalidInput((Fault("line 1", None, cure),)) from None
+        except UnicodeDecodeError:
+            raise no_roster(f"it is not UTF-8; {SAVE_AS_UTF_8}") from None
+        except csv.Error:
+            raise no_roster("its quotes do not close") from None
+        if any("\r" in cell for cell in cells):
+            raise no_roster(
+                "lines end in CR alone; save the file with lines that end in LF or CRLF"
+            )
         columns = read_header(cells)
         line += 1
         while data := _whole_lines(file, size):
@@ -189,7 +206,7 @@ def _row(raw: bytes, line: int, width: int) -> tuple[list[str] | None, LineFault
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return None, LineFault(line, "", "", "it is not UTF-8; export the file as UTF-8")
+        return None, LineFault(line, "", "", f"it is not UTF-8; {SAVE_AS_UTF_8}")
     if not text.strip():
         return None, None
     try:
@@ -215,15 +232,28 @@ def _parquet_blocks(path: Path, kinds: _Kinds) -> Iterator[Block]:
         table = pl.scan_parquet(path)
         schema = table.collect_schema()
     except PolarsError as exc:
-        fault = Fault(path.name, None, f"it is no Parquet file ({exc}); export it again")
-        raise InvalidInput((fault,)) from None
+        raise _broken(path, exc) from None
     names = [column.name for column in read_header(schema.names())]
     texts = [_as_text(old, kind).alias(new) for (old, kind), new in zip(schema.items(), names)]  # noqa: B905
     at = 0
-    while (frame := table.slice(at, _ROWS).select(texts).collect()).height:
+    while (frame := _rows(path, table.slice(at, _ROWS).select(texts))).height:
         lines = pl.int_range(at + 1, at + 1 + frame.height, dtype=pl.UInt32, eager=True)
         at += frame.height
         yield Block(_whole(frame, kinds, True), lines, (), True, at)
+
+
+def _rows(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
+    try:
+        return table.collect()
+    except PolarsError as exc:
+        raise _broken(path, exc) from None
+
+
+def _broken(path: Path, exc: PolarsError) -> InvalidInput:
+    said = str(exc).splitlines()[0]
+    return InvalidInput(
+        (Fault(path.name, None, f"the Parquet file is broken ({said}); export it again"),)
+    )
 
 
 def _as_text(name: str, kind: pl.DataType) -> pl.Expr:

@@ -18,6 +18,8 @@ from payer_gateway.mapping import roster_values as read
 
 RELATIONSHIPS = ("self", "spouse", "child", "dependent", "parent", "common", "other", "injured")
 STATUSES = ("active", "cancelled", "draft", "entered-in-error")
+EMPTY = "the file is empty; its first line names the columns"
+SAVE_AS_UTF_8 = "save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
 SEXES = ("female", "male", "other", "unknown")
 
 
@@ -186,6 +188,12 @@ def read_header(cells: Sequence[str]) -> tuple[Column, ...]:
     """The columns that a file's first line names. Raises InvalidInput with every fault: a name that
     is no column, one named twice, one that is missing."""
     names = [cell.strip().lower() for cell in cells]
+    if not any(name in BY_NAME for name in names):
+        # One fault, not one a column and one more for each that is missing.
+        if any(mark in name for name in names for mark in ";\t"):
+            raise no_roster("separate the columns by commas, not by semicolons or tabs")
+        required = ",".join(column.name for column in COLUMNS if column.is_required)
+        raise no_roster(f"it names no column of a roster; it begins like {required}")
     faults = [
         Fault(f"column {at}", name, _unknown(name))
         for at, name in enumerate(names, start=1)
@@ -206,9 +214,14 @@ def read_header(cells: Sequence[str]) -> tuple[Column, ...]:
     return tuple(BY_NAME[name] for name in names)
 
 
+def no_roster(cure: str) -> InvalidInput:
+    """The refusal of a file that cannot be a roster, by what its first line says."""
+    return InvalidInput((Fault("the first line", None, f"{cure}; see docs/roster.md"),))
+
+
 def _unknown(name: str) -> str:
-    if ";" in name or "\t" in name:
-        return "separate the columns by commas"
+    if not name:
+        return "it has no name; give it one, or take the column out (a comma too many?)"
     return f"{name!r} is no column of a roster; take it out, or see docs/roster.md for the names"
 
 

@@ -12,15 +12,23 @@ from datetime import date
 from json.encoder import encode_basestring
 from typing import Any
 
-from payer_gateway.domain.errors import Fault, InvalidInput
+from payer_gateway.domain.errors import Fault
 from payer_gateway.domain.roster import Entry, Line
 from payer_gateway.mapping.canonical import parse_json
-from payer_gateway.mapping.roster_file import COLUMNS, Column, line_of, read_header, read_line
+from payer_gateway.mapping.roster_file import (
+    COLUMNS,
+    EMPTY,
+    SAVE_AS_UTF_8,
+    Column,
+    line_of,
+    no_roster,
+    read_header,
+    read_line,
+)
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # how Python keeps a byte that is no UTF-8
 _WHOSE = ("insurer", "plan", "member_id")
-_SAVE_AS_UTF_8 = "save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
 _BROKEN_QUOTES = "the quotes of this line do not close; write a quote inside a value as two quotes"
 
 
@@ -40,20 +48,18 @@ def read_roster(stream: io.BufferedReader) -> Iterator[Read]:
     """Read a roster file. The header is read at once: raises InvalidInput, with every fault, for a
     file that cannot be a roster. What is wrong with a line comes with that line."""
     if stream.peek(4)[:2] in _UTF_16 or b"\0" in stream.peek(4)[:4]:
-        raise _not_a_roster(f"it is not UTF-8; {_SAVE_AS_UTF_8}")
+        raise no_roster(f"it is not UTF-8; {SAVE_AS_UTF_8}")
+    if stream.peek(4)[:4] == b"PAR1":
+        raise no_roster("it is a Parquet file; an import reads CSV, so export it as that")
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     reader = csv.reader(text, strict=True)
     try:
         header = next((row for row in reader if row), [])
     except csv.Error:
-        raise _not_a_roster(_BROKEN_QUOTES) from None
+        raise no_roster(_BROKEN_QUOTES) from None
     if not header:
-        raise _not_a_roster("the file is empty; its first line names the columns")
+        raise no_roster(EMPTY)
     return _lines(reader, read_header(header))
-
-
-def _not_a_roster(cure: str) -> InvalidInput:
-    return InvalidInput((Fault("the first line", None, f"{cure}; see docs/roster.md"),))
 
 
 def _lines(reader: Any, columns: tuple[Column, ...]) -> Iterator[Read]:
@@ -88,7 +94,7 @@ def _read(number: int, cells: list[str], columns: tuple[Column, ...], words: _Wo
     if not "".join(cells).isascii():
         wrong = [c for c, cell in zip(columns, cells, strict=True) if _NOT_UTF_8.search(cell)]
         if wrong:
-            cure = f"it is not UTF-8; {_SAVE_AS_UTF_8}"
+            cure = f"it is not UTF-8; {SAVE_AS_UTF_8}"
             return Read(number, None, tuple(Fault(c.name, None, cure) for c in wrong))
     cells = [cell.strip() for cell in cells]
     line, faults = line_of(columns, cells)

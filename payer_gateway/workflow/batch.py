@@ -44,6 +44,7 @@ EXAMPLES = {
 }
 _PART = KEYS.index("deductible_part")
 _MET = [column.name for column in COLUMNS].index("deductible_met")
+_MEMBERS = {"member_id": pl.String, "first": pl.UInt32, "count": pl.UInt32}
 _Key = tuple[int | None, ...]  # of ``KEYS``
 # What upper case, spaces and hyphens may have a part in.
 _NOT_BARE = r"[^!-,.-`{-~]"
@@ -64,7 +65,7 @@ class Run:
     """``members``: member_id, and the first and count of the member's rows in ``answers``."""
 
     rows: int = 0
-    members: pl.DataFrame = field(default_factory=pl.DataFrame)
+    members: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_MEMBERS))
     answers: list[tuple[Cell, ...]] = field(default_factory=list)
     decided: int = 0  # how often ``decide`` was asked for a group of members
     faults: list[LineFault] = field(default_factory=list)

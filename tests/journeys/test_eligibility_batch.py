@@ -188,6 +188,40 @@ def test_a_file_whose_first_line_is_wrong_is_refused_with_each_fault(tmp_path: P
     assert not (tmp_path / "answers.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\r\n", "the file is empty"),
+        (b"insurer;plan;member_id;birth_date;cover_start\n", "separate the columns by commas"),
+        (b"insurer,plan,member_id,birth_date,cover_start\rA,B", "LF or CRLF"),
+        ("insurer,plan,Größe\n".encode("latin-1"), "save the file as UTF-8"),
+        (b"PK\x03\x04\x14\x00", "it names no column of a roster"),
+        (b"PAR1 and no more", "the Parquet file is broken"),
+    ],
+)
+def test_a_file_that_is_no_roster_is_refused_with_one_fault_and_its_cure(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "roster.csv").write_bytes(content)
+
+    done = run("roster.csv", "--out", "answers.csv", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+    assert [f.name for f in tmp_path.iterdir()] == ["roster.csv"]
+
+
+def test_a_roster_of_no_members_is_answered_with_no_rows(tmp_path: Path) -> None:
+    roster(tmp_path)
+
+    done = run("roster.csv", "--out", "answers.csv", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 1
+
+
 def by(principal: Principal, file: Path) -> Run:
     shelves = Shelves(Shelf(MAPPINGS), PlanShelf(MAPPINGS), load_code_sets())
     ask = Ask(date(2026, 7, 1), date(2026, 7, 1), EXAMPLES)

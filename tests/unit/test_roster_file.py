@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -18,6 +19,7 @@ from payer_gateway.mapping.roster_file import (
     read_line,
     unfit_amounts,
 )
+from payer_gateway.mapping.roster_stream import read_roster
 
 NEEDED = {
     "insurer": "NORTHWIND-PPO",
@@ -192,6 +194,20 @@ def test_a_file_separated_by_semicolons_is_told_so() -> None:
         read_header(["insurer;plan;member_id"])
 
     assert "commas" in refused.value.faults[0].cure
+
+
+def test_a_column_without_a_name_is_told_apart_from_an_unknown_one() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_header(["insurer", "plan", "member_id", "birth_date", "cover_start", ""])
+
+    assert [(f.path, "no name" in f.cure) for f in refused.value.faults] == [("column 6", True)]
+
+
+def test_an_import_of_parquet_is_told_that_it_reads_csv() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_roster(io.BufferedReader(io.BytesIO(b"PAR1....")))
+
+    assert "Parquet" in refused.value.faults[0].cure
 
 
 def test_an_amount_that_the_plans_currency_cannot_write_is_unfit() -> None:
