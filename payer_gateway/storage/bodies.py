@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from payer_gateway.domain.errors import NotFound
 from payer_gateway.storage.database import Work, look_up
 from payer_gateway.storage.ids import new_id, new_ids
+from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.statements import insert_all_if_absent, insert_if_absent, insert_many
 from payer_gateway.storage.tables import body
 
-_TENANTS: BindParameter[Any] = bindparam("tenants", expanding=True)
-_BYTES = select(body.c.tenant_id, body.c.id, body.c.bytes).where(
-    body.c.tenant_id.in_(_TENANTS), body.c.id.in_(bindparam("ids", expanding=True))
+_BYTES = Prepared(
+    lambda is_postgresql: select(body.c.tenant_id, body.c.id, body.c.bytes).where(
+        among(body.c.tenant_id, "tenants", is_postgresql=is_postgresql),
+        among(body.c.id, "ids", is_postgresql=is_postgresql),
+    )
 )
 # One by one by their key: for a list PostgreSQL may rather read a tenant's every row.
 _BYTES_POSTGRESQL = """
@@ -26,8 +28,11 @@ CROSS JOIN LATERAL (
     SELECT * FROM body WHERE tenant_id = wanted.tenant_id AND id = wanted.id OFFSET 0
 ) AS found
 """
-_SAME = select(body.c.tenant_id, body.c.sha256, body.c.id).where(
-    body.c.tenant_id.in_(_TENANTS), body.c.sha256.in_(bindparam("digests", expanding=True))
+_SAME = Prepared(
+    lambda is_postgresql: select(body.c.tenant_id, body.c.sha256, body.c.id).where(
+        among(body.c.tenant_id, "tenants", is_postgresql=is_postgresql),
+        among(body.c.sha256, "digests", is_postgresql=is_postgresql),
+    )
 )
 
 
@@ -100,11 +105,8 @@ def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
     if work.is_postgresql:
         lists = tuple(map(list, zip(*wanted, strict=True)))
         return {(of, at): data for of, at, data in look_up(work.conn, _BYTES_POSTGRESQL, lists)}
-    asked = {
-        "tenants": list({tenant_id for tenant_id, _ in wanted}),
-        "ids": [body_id for _, body_id in wanted],
-    }
-    found = work.conn.execute(_BYTES, asked)
+    tenants = list({tenant_id for tenant_id, _ in wanted})
+    found = _BYTES.rows(work, tenants=tenants, ids=[body_id for _, body_id in wanted])
     known = {(row.tenant_id, row.id): bytes(row.bytes) for row in found}
     return {each: known[each] for each in wanted if each in known}
 
@@ -125,10 +127,10 @@ def put_all(work: Work, wanted: Sequence[tuple[str, bytes, str]]) -> list[str]:
     }
     # In one order everywhere, so that two groups with the same new bytes do not deadlock.
     insert_all_if_absent(work, body, [new[key] for key in sorted(new)])
-    asked = {
-        "tenants": list({tenant_id for tenant_id, _ in keys}),
-        "digests": list({digest for _, digest in keys}),
-    }
-    found = work.conn.execute(_SAME, asked)
+    found = _SAME.rows(
+        work,
+        tenants=list({tenant_id for tenant_id, _ in keys}),
+        digests=list({digest for _, digest in keys}),
+    )
     known = {(row.tenant_id, row.sha256): str(row.id) for row in found}
     return [known[key] for key in keys]

@@ -39,6 +39,7 @@ from sqlalchemy.types import TypeEngine
 from payer_gateway.domain.flow import Breaker
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
+from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.statements import OPEN, open_in_lane, stands_in
 from payer_gateway.storage.tables import insurer, submission, tenant
 from payer_gateway.storage.types import Instant
@@ -79,17 +80,21 @@ def _may_begin(
 
 
 @cache
-def _talkable(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
+def _talkable(source: State, *, lock: bool) -> Prepared:
+    return Prepared(lambda is_postgresql: _those(source, lock=lock, is_postgresql=is_postgresql))
+
+
+def _those(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
     """Of ``insurers`` those that no person holds, whose breaker is not open, and that have
     something due ``now``."""
     # Draining: what is in doubt is cleared up and decisions are fetched, nothing new is sent.
-    modes = ["on"] if source is State.READY else ["on", "draining"]
+    modes = (insurer.c.mode == "on", insurer.c.mode == "draining")
     found = (
         select(insurer)
         .join(tenant, tenant.c.id == insurer.c.tenant_id)
         .where(
-            insurer.c.id.in_(bindparam("insurers", expanding=True)),
-            insurer.c.mode.in_(modes),
+            among(insurer.c.id, "insurers", is_postgresql=is_postgresql),
+            or_(*(modes[:1] if source is State.READY else modes)),
             tenant.c.stopped_at.is_(None),
             insurer.c.breaker != Breaker.OPEN.value,
             or_(insurer.c.not_before.is_(None), insurer.c.not_before <= _NOW),
@@ -102,8 +107,7 @@ def _talkable(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
 def talkable(work: Work, source: State, insurers: Sequence[str], *, lock: bool) -> Sequence[Any]:
     """The rows of those insurers with whom such an exchange may begin; ``lock``: ours until the
     transaction ends, without those that another worker has."""
-    statement = _talkable(source, lock=lock, is_postgresql=work.is_postgresql)
-    return work.conn.execute(statement, {"insurers": insurers, "now": work.now}).all()
+    return _talkable(source, lock=lock).rows(work, insurers=insurers, now=work.now)
 
 
 def _lane_is_free(*, is_postgresql: bool) -> list[ColumnElement[bool]]:
@@ -124,7 +128,7 @@ def _lane_is_free(*, is_postgresql: bool) -> list[ColumnElement[bool]]:
         .where(
             _other.c.tenant_id == submission.c.tenant_id,
             _other.c.id == submission.c.follows_id,
-            _other.c.state.in_([State.REJECTED.value, State.NEEDS_HUMAN.value]),
+            stands_in(_other.c.state, (State.REJECTED, State.NEEDS_HUMAN)),
         )
         .exists()
     )
@@ -149,17 +153,17 @@ def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[
     by nothing, locked. The insurers' rows are ours already, so this statement's count of what is
     under way is the truth."""
     if work.is_postgresql:
-        return work.conn.execute(per_insurer(source), given(work, wanted)).all()
-    busy = {(row.tenant_id, row.insurer_id): row for row in work.conn.execute(_under_way(source))}
+        return _per_insurer(source).rows(work, **given(work, wanted))
+    busy = {(row.tenant_id, row.insurer_id): row for row in _under_way(source).rows(work)}
     found: list[Row[Any]] = []
     for each in wanted:
         held = busy.get((each.tenant_id, each.insurer_id))
         total, alike = (held.total, held.alike) if held else (0, 0)
         n = min(each.n, each.slots - total, each.most - alike)
         if n > 0:
-            its_own = {"tenant_id": each.tenant_id, "insurer_id": each.insurer_id}
-            asked = {**its_own, "now": work.now, "n": n}
-            found += work.conn.execute(oldest_of_one(source), asked)
+            found += _oldest_of_one(source).rows(
+                work, tenant_id=each.tenant_id, insurer_id=each.insurer_id, now=work.now, n=n
+            )
     return found
 
 
@@ -216,13 +220,25 @@ def oldest_of_one(source: State) -> Select[Any]:
 
 
 @cache
-def _under_way(source: State) -> Select[Any]:
+def _under_way(source: State) -> Prepared:
     """Exchanges with each insurer that hold a lease now, and those alike."""
-    return (
-        select(submission.c.tenant_id, submission.c.insurer_id, *_counts(source))
-        .where(submission.c.lease_until.is_not(None))
-        .group_by(submission.c.tenant_id, submission.c.insurer_id)
+    return Prepared(
+        lambda _: (
+            select(submission.c.tenant_id, submission.c.insurer_id, *_counts(source))
+            .where(submission.c.lease_until.is_not(None))
+            .group_by(submission.c.tenant_id, submission.c.insurer_id)
+        )
     )
+
+
+@cache
+def _per_insurer(source: State) -> Prepared:
+    return Prepared(lambda _: per_insurer(source))
+
+
+@cache
+def _oldest_of_one(source: State) -> Prepared:
+    return Prepared(lambda _: oldest_of_one(source))
 
 
 def _counts(source: State) -> list[ColumnElement[int]]:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +15,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidRequestError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InvalidRequestError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import NullPool, QueuePool
 
 from payer_gateway.domain.errors import SettingError
@@ -305,7 +310,7 @@ def _alembic() -> Config:
 _POSTGRESQL_NOW = "SELECT clock_timestamp()"
 # A worker that is frozen inside a transaction must not hold the others' rows for ever. Set for this
 # transaction alone: what lives in a session is not ours to count on behind a pooler.
-_WRITING = text(
+_WRITING = (
     "SELECT clock_timestamp(), set_config('idle_in_transaction_session_timeout', '15000', true)"
 )
 _SQLITE_NOW = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
@@ -320,23 +325,47 @@ def _now(conn: Connection) -> datetime:
 
 
 def _now_and_limited(conn: Connection) -> datetime:
-    moment: datetime = conn.execute(_WRITING).one()[0]
+    moment: datetime = look_up(conn, _WRITING)[0][0]
     return moment.astimezone(UTC)
 
 
 def look_up(conn: Connection, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
-    """The rows of a SELECT in the driver's own words, without SQLAlchemy between, which takes ten
-    times as long as SQLite itself; what fails is asked again by SQLAlchemy, for whose errors the
-    callers look. In a transaction of PostgreSQL nothing can be asked again."""
-    driver: Any = conn.connection
-    if conn.dialect.name == "sqlite" or driver.driver_connection.autocommit:
-        try:
-            cursor = driver.cursor()
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
-        except (sqlite3.Error, psycopg.Error):
-            pass
-    return [tuple(row) for row in conn.exec_driver_sql(statement, values)]
+    """The rows of a SELECT in the driver's own words; see ``run``."""
+    return list(run(conn, statement, values).fetchall())
+
+
+def run(conn: Connection, statement: str, values: Any = (), *, many: bool = False) -> Any:
+    """Run a statement in the driver's own words; its cursor. SQLAlchemy between takes ten times as
+    long as SQLite itself. ``many``: once for each of ``values``. Raises SQLAlchemy's errors, for
+    which the callers look; they carry no values."""
+    dialect: Any = conn.dialect
+    try:
+        cursor = conn.connection.cursor()
+        (cursor.executemany if many else cursor.execute)(statement, values)
+    except dialect.loaded_dbapi.Error as exc:
+        raise _as_sqlalchemy_says(conn, statement, exc) from exc
+    return cursor
+
+
+def copy_in(conn: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """PostgreSQL's COPY … FROM STDIN. Raises as ``run`` does."""
+    dialect: Any = conn.dialect
+    try:
+        cursor: Any = conn.connection.cursor()
+        with cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except dialect.loaded_dbapi.Error as exc:
+        raise _as_sqlalchemy_says(conn, statement, exc) from exc
+
+
+def _as_sqlalchemy_says(conn: Connection, statement: str, exc: Exception) -> BaseException:
+    """The driver's own error would pass by everyone who waits for a database that is away."""
+    dialect: Any = conn.dialect
+    if dialect.is_disconnect(exc, conn.connection.driver_connection, None):
+        # Fails again, by SQLAlchemy, which then makes its pool anew.
+        conn.exec_driver_sql("SELECT 1")
+    return DBAPIError.instance(statement, None, exc, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
 def _prepare_sqlite(engine: Engine, begin: str | None = None, *, is_reading: bool = False) -> None:

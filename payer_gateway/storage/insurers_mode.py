@@ -22,14 +22,18 @@ from sqlalchemy import (
 )
 
 from payer_gateway.domain.flow import Breaker, Flow
+from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.statements import insert_if_absent
+from payer_gateway.storage.prepared import Prepared, among
+from payer_gateway.storage.statements import insert_if_absent, stands_in
 from payer_gateway.storage.tables import insurer, insurer_event, submission, tenant
 from payer_gateway.storage.types import Instant
 
 _FLOW = tuple(f.name for f in fields(Flow))
-_ONE = select(insurer).where(
-    insurer.c.tenant_id == bindparam("its_tenant"), insurer.c.id == bindparam("its_id")
+_ONE = Prepared(
+    lambda _: select(insurer).where(
+        insurer.c.tenant_id == bindparam("its_tenant"), insurer.c.id == bindparam("its_id")
+    )
 )
 
 
@@ -78,8 +82,7 @@ def all_of(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
 
 
 def get(work: Work, tenant_id: str, insurer_id: str) -> Row[Any] | None:
-    asked = {"its_tenant": tenant_id, "its_id": insurer_id}
-    return work.conn.execute(_ONE, asked).one_or_none()
+    return next(iter(_ONE.rows(work, its_tenant=tenant_id, its_id=insurer_id)), None)
 
 
 def set_mode(
@@ -179,19 +182,22 @@ def keep(work: Work, row: Row[Any], flow: Flow, by: str = "delivery") -> None:
 
 def probes_due(work: Work, insurers: Sequence[str], *, lock: bool) -> Sequence[Row[Any]]:
     """Insurers with an open breaker whose next probe is due and for whom something waits."""
-    asked = {"insurers": insurers, "now": work.now}
-    return work.conn.execute(_probes_due(lock=lock), asked).all()
+    return _probes_due(lock=lock).rows(work, insurers=insurers, now=work.now)
 
 
 @cache
-def _probes_due(*, lock: bool) -> Select[Any]:
+def _probes_due(*, lock: bool) -> Prepared:
+    return Prepared(lambda is_postgresql: _due_for_probe(lock=lock, is_postgresql=is_postgresql))
+
+
+def _due_for_probe(*, lock: bool, is_postgresql: bool) -> Select[Any]:
     now: BindParameter[Any] = bindparam("now", type_=Instant())
     waits = (
         select(submission.c.id)
         .where(
             submission.c.tenant_id == insurer.c.tenant_id,
             submission.c.insurer_id == insurer.c.id,
-            submission.c.state.in_(["ready", "in_doubt"]),
+            stands_in(submission.c.state, (State.READY, State.IN_DOUBT)),
             submission.c.next_at <= now,
         )
         .exists()
@@ -200,7 +206,7 @@ def _probes_due(*, lock: bool) -> Select[Any]:
         select(insurer)
         .join(tenant, tenant.c.id == insurer.c.tenant_id)
         .where(
-            insurer.c.id.in_(bindparam("insurers", expanding=True)),
+            among(insurer.c.id, "insurers", is_postgresql=is_postgresql),
             insurer.c.mode != "paused",
             tenant.c.stopped_at.is_(None),
             insurer.c.breaker == Breaker.OPEN.value,

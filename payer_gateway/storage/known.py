@@ -23,7 +23,7 @@ from sqlalchemy import (
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.statements import Prepared
+from payer_gateway.storage.prepared import Prepared
 from payer_gateway.storage.tables import claim, roster_plan, submission
 
 
@@ -100,4 +100,4 @@ def _known() -> CompoundSelect[Any]:
     return union_all(used, kept)
 
 
-_KNOWN = Prepared(_known)
+_KNOWN = Prepared(lambda _: _known())

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    Insert,
     Row,
     Text,
     bindparam,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from payer_gateway.domain.errors import LeaseLost, NotFound
 from payer_gateway.domain.submission import (
@@ -38,6 +36,7 @@ from payer_gateway.domain.submission import (
 )
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id
+from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.statements import open_in_lane
 from payer_gateway.storage.tables import attempt, submission, transition
 from payer_gateway.storage.types import Id, Instant
@@ -168,7 +167,6 @@ def change(work: Work, row: Row[Any], **values: Any) -> None:
 
 
 # What is done to every batch is put together once; the batch's ids are bound.
-_OF_BATCH = submission.c.id.in_(bindparam("ids", expanding=True))
 _NOW: BindParameter[Any] = bindparam("now", type_=Instant())
 _TOKEN: BindParameter[Any] = bindparam("token", type_=Id)
 
@@ -178,14 +176,15 @@ def open_attempts(
 ) -> None:
     """Write the attempts of a batch before a byte leaves (rule L3), in one statement: number,
     trigger and bytes are those of each submission's row as it stands before it is taken."""
-    work.conn.execute(
-        _attempts_of_batch(kind),
-        {"ids": ids, "worker": worker, "token": lease_token, "now": work.now},
-    )
+    _attempts_of_batch(kind).changed(work, ids=ids, worker=worker, token=lease_token, now=work.now)
+
+
+def _of_batch(is_postgresql: bool) -> ColumnElement[bool]:
+    return among(submission.c.id, "ids", is_postgresql=is_postgresql)
 
 
 @cache
-def _attempts_of_batch(kind: str) -> Insert:
+def _attempts_of_batch(kind: str) -> Prepared:
     facts: dict[str, ColumnElement[Any]] = {
         "tenant_id": submission.c.tenant_id,
         "insurer_id": submission.c.insurer_id,
@@ -199,7 +198,11 @@ def _attempts_of_batch(kind: str) -> Insert:
     }
     if kind == "send":
         facts["request_body_id"] = submission.c.body_id
-    return attempt.insert().from_select(list(facts), select(*facts.values()).where(_OF_BATCH))
+    return Prepared(
+        lambda is_postgresql: attempt.insert().from_select(
+            list(facts), select(*facts.values()).where(_of_batch(is_postgresql))
+        )
+    )
 
 
 def take(
@@ -213,19 +216,15 @@ def take(
 ) -> Sequence[Row[Any]]:
     """Lease a batch that stands in ``source`` and is free, moving it to ``target`` (None: it stays,
     only its answer is fetched); the rows as they stand now. Each move has its transition row."""
-    rows = work.conn.execute(
-        _taking(source, target), {"ids": ids, "token": lease_token, "until": lease_until}
-    ).all()
+    rows = _taking(source, target).rows(work, ids=ids, token=lease_token, until=lease_until)
     if target is not None and rows:
-        work.conn.execute(
-            _moves_of_batch(source, target),
-            {"ids": [r.id for r in rows], "now": work.now, "by": by},
-        )
+        moved = [row.id for row in rows]
+        _moves_of_batch(source, target).changed(work, ids=moved, now=work.now, by=by)
     return rows
 
 
 @cache
-def _taking(source: State, target: State | None) -> ReturningUpdate[Any]:
+def _taking(source: State, target: State | None) -> Prepared:
     held: dict[Any, Any] = {
         submission.c.lease_token: _TOKEN,
         submission.c.lease_until: bindparam("until", type_=Instant()),
@@ -236,16 +235,22 @@ def _taking(source: State, target: State | None) -> ReturningUpdate[Any]:
         held[submission.c.state] = target.value
     if target is State.SENDING:
         held |= {submission.c.attempts: submission.c.attempts + 1, submission.c.trigger: "auto"}
-    return (
-        update(submission)
-        .where(_OF_BATCH, submission.c.state == source.value, submission.c.lease_token.is_(None))
-        .values(held)
-        .returning(submission)
+    return Prepared(
+        lambda is_postgresql: (
+            update(submission)
+            .where(
+                _of_batch(is_postgresql),
+                submission.c.state == source.value,
+                submission.c.lease_token.is_(None),
+            )
+            .values(held)
+            .returning(submission)
+        )
     )
 
 
 @cache
-def _moves_of_batch(source: State, target: State) -> Insert:
+def _moves_of_batch(source: State, target: State) -> Prepared:
     facts: dict[str, ColumnElement[Any]] = {
         "tenant_id": submission.c.tenant_id,
         "insurer_id": submission.c.insurer_id,
@@ -257,7 +262,11 @@ def _moves_of_batch(source: State, target: State) -> Insert:
         "by": bindparam("by", type_=Text()),
         "attempt_n": submission.c.exchanges,
     }
-    return transition.insert().from_select(list(facts), select(*facts.values()).where(_OF_BATCH))
+    return Prepared(
+        lambda is_postgresql: transition.insert().from_select(
+            list(facts), select(*facts.values()).where(_of_batch(is_postgresql))
+        )
+    )
 
 
 def close_attempt(

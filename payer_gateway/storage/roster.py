@@ -23,7 +23,8 @@ from sqlalchemy import (
 from payer_gateway.storage import bodies
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
-from payer_gateway.storage.statements import Prepared, insert_if_absent, insert_many
+from payer_gateway.storage.prepared import Prepared
+from payer_gateway.storage.statements import insert_if_absent, insert_many
 from payer_gateway.storage.tables import (
     body,
     roster_import,
@@ -284,7 +285,7 @@ def _member() -> CompoundSelect[Any]:
     return union_all(line, spent)
 
 
-_MEMBER = Prepared(_member)
+_MEMBER = Prepared(lambda _: _member())
 
 
 def of_employee(work: Work, tenant_id: str, employee_key: str) -> tuple[Found, ...]:

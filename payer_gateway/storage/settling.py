@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Row,
     Text,
@@ -33,6 +33,7 @@ from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.storage import bodies, ledger
 from payer_gateway.storage.database import Work
+from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.statements import insert_all_if_absent, insert_many
 from payer_gateway.storage.tables import attempt, claim, planned_claim, submission, transition
 from payer_gateway.storage.tables import ledger as ledger_table
@@ -125,21 +126,18 @@ def _accept(given: Mapping[str, ColumnElement[Any]]) -> Update:
     )
 
 
-@cache
-def _one_by_one() -> tuple[Update, Update]:
-    """Of SQLite: run for each row in turn."""
-    given = {name: bindparam(name, type_=kind) for name, kind in _GIVEN.items()}
-    return _close(given), _accept(given)
-
-
-@cache
-def _all_at_once() -> tuple[Update, Update]:
-    """Of PostgreSQL, which would plan anew for each row: with a list per column."""
+def _given(is_postgresql: bool) -> Mapping[str, ColumnElement[Any]]:
+    """What the rows are given: on PostgreSQL, which would plan anew for each row, all at once with
+    a list per column; on SQLite one row in turn."""
+    if not is_postgresql:
+        return {name: bindparam(name, type_=kind) for name, kind in _GIVEN.items()}
     lists = (bindparam(name, type_=ARRAY(kind)) for name, kind in _GIVEN.items())
     rows = func.unnest(*lists).table_valued(*_GIVEN, name="given").render_derived()
-    given = {name: rows.c[name] for name in _GIVEN}
-    return _close(given), _accept(given)
+    return {name: rows.c[name] for name in _GIVEN}
 
+
+_CLOSE = Prepared(lambda is_postgresql: _close(_given(is_postgresql)))
+_ACCEPT = Prepared(lambda is_postgresql: _accept(_given(is_postgresql)))
 
 _MOVED = (
     "tenant_id",
@@ -152,33 +150,41 @@ _MOVED = (
     "by",
     "attempt_n",
 )
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_HANGING = union(
-    select(submission.c.id)
-    .join(
-        claim,
-        (claim.c.tenant_id == submission.c.tenant_id) & (claim.c.id == submission.c.claim_id),
+
+
+def _hanging(is_postgresql: bool) -> CompoundSelect[Any]:
+    def given(column: ColumnElement[Any]) -> ColumnElement[bool]:
+        return among(column, "ids", is_postgresql=is_postgresql)
+
+    return union(
+        select(submission.c.id)
+        .join(
+            claim,
+            (claim.c.tenant_id == submission.c.tenant_id) & (claim.c.id == submission.c.claim_id),
+        )
+        .where(given(submission.c.id), claim.c.relation.is_not(None)),
+        select(submission.c.id)
+        .join(
+            planned_claim,
+            (planned_claim.c.tenant_id == submission.c.tenant_id)
+            & (planned_claim.c.consultation_id == submission.c.consultation_id),
+        )
+        .where(given(submission.c.id), planned_claim.c.state == "open"),
+        select(ledger_table.c.submission_id).where(
+            among(ledger_table.c.tenant_id, "tenants", is_postgresql=is_postgresql),
+            given(ledger_table.c.submission_id),
+        ),
     )
-    .where(submission.c.id.in_(_IDS), claim.c.relation.is_not(None)),
-    select(submission.c.id)
-    .join(
-        planned_claim,
-        (planned_claim.c.tenant_id == submission.c.tenant_id)
-        & (planned_claim.c.consultation_id == submission.c.consultation_id),
-    )
-    .where(submission.c.id.in_(_IDS), planned_claim.c.state == "open"),
-    select(ledger_table.c.submission_id).where(
-        ledger_table.c.tenant_id.in_(bindparam("tenants", expanding=True)),
-        ledger_table.c.submission_id.in_(_IDS),
-    ),
-)
+
+
+_HANGING = Prepared(_hanging)
 
 
 def hangs_on(work: Work, rows: Sequence[Row[Any]]) -> set[str]:
     """The submissions among these on whose acceptance something hangs: they correct another claim,
     a claim is planned beside or behind them, or a decision of theirs is in the ledger already."""
-    asked = {"ids": [row.id for row in rows], "tenants": list({row.tenant_id for row in rows})}
-    return set(work.conn.execute(_HANGING, asked).scalars())
+    ids, tenants = [row.id for row in rows], list({row.tenant_id for row in rows})
+    return {row.id for row in _HANGING.rows(work, ids=ids, tenants=tenants)}
 
 
 def accept_all(work: Work, group: Sequence[Plain]) -> None:
@@ -207,14 +213,13 @@ def accept_all(work: Work, group: Sequence[Plain]) -> None:
         for each, reply_id in zip(group, replies, strict=True)
     ]
     if work.is_postgresql:
-        lists = {name: [each[name] for each in given] for name in _GIVEN}
-        close, accept = _all_at_once()
-        closed = work.conn.execute(close, {**lists, "at": work.now})
-        accepted = work.conn.execute(accept, {**lists, "at": work.now})
+        lists: dict[str, object] = {name: [each[name] for each in given] for name in _GIVEN}
+        closed = _CLOSE.changed(work, **lists, at=work.now)
+        accepted = _ACCEPT.changed(work, **lists, at=work.now)
     else:
-        close, accept = _one_by_one()
-        closed, accepted = work.conn.execute(close, given), work.conn.execute(accept, given)
-    if accepted.rowcount != len(group) or closed.rowcount != len(group):
+        closed = _CLOSE.changed_by_each(work, given)
+        accepted = _ACCEPT.changed_by_each(work, given)
+    if accepted != len(group) or closed != len(group):
         raise LeaseLost("one of the group is no longer ours")
     insert_many(
         work,

@@ -11,10 +11,13 @@ from payer_gateway.domain.errors import Conflict
 from payer_gateway.domain.principal import Principal, Role
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import new_id
-from payer_gateway.storage.statements import Prepared, insert_if_absent
+from payer_gateway.storage.prepared import Prepared
+from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.storage.tables import client, tenant
 
-_BLIND_KEY = Prepared(lambda: select(tenant.c.blind_key).where(tenant.c.id == bindparam("tenant")))
+_BLIND_KEY = Prepared(
+    lambda _: select(tenant.c.blind_key).where(tenant.c.id == bindparam("tenant"))
+)
 
 
 def ensure(work: Work, tenant_id: str) -> None:

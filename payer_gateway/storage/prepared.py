@@ -1,0 +1,147 @@
+"""Statements that every request or every batch asks: put together and compiled once, run by the
+driver. SQLAlchemy takes several times as long around one as the database over it."""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Dialect,
+    Float,
+    Text,
+    TypeDecorator,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.types import TypeEngine
+
+from payer_gateway.storage.database import Work, run
+
+
+class Prepared:
+    """A statement in the words of both databases. ``make`` is told whether it is PostgreSQL's."""
+
+    def __init__(self, make: Callable[[bool], Any]) -> None:
+        self._make = make
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, work: Work, **asked: object) -> list[Any]:
+        """What it returns, as named tuples. ``asked``: the values of its own ``bindparam``s."""
+        return self._of(work).rows(work, asked)
+
+    def changed(self, work: Work, **asked: object) -> int:
+        """Run it for what it changes; how many rows."""
+        return self._of(work).changed(work, asked)
+
+    def changed_by_each(self, work: Work, asked: Sequence[Mapping[str, object]]) -> int:
+        """Run it once for each of these; how many rows in all."""
+        return self._of(work).changed_by_each(work, asked)
+
+    def _of(self, work: Work) -> _Compiled:
+        dialect = work.conn.dialect
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            known = self._compiled[dialect.name] = _Compiled(
+                self._make(work.is_postgresql), dialect
+            )
+        return known
+
+
+class _Compiled:
+    """A statement in one database's words, with how its values are written and read there."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self._text = str(compiled)
+        # SQLAlchemy would write a list of literals out at each run: spell them (stands_in), or bind
+        # the list as one value (among).
+        assert "POSTCOMPILE" not in self._text, self._text  # noqa: S101
+        self._order: Sequence[str] | None = compiled.positiontup
+        self._fixed: dict[str, Any] = {}
+        self._binders: dict[str, Callable[[Any], Any]] = {}
+        for bind, name in compiled.bind_names.items():
+            binder = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if binder is not None:
+                self._binders[name] = binder
+            value = bind.value
+            self._fixed[name] = value if binder is None or value is None else binder(value)
+        columns = tuple(statement.exported_columns) if _returns(statement) else ()
+        readers = (_reader(column.type, dialect) for column in columns)
+        self._readers = [(at, reader) for at, reader in enumerate(readers) if reader is not None]
+        self._named: Any = _named([column.key for column in columns])
+
+    def rows(self, work: Work, asked: Mapping[str, Any]) -> list[Any]:
+        found = run(work.conn, self._text, self._written(asked)).fetchall()
+        make = self._named._make
+        if not self._readers:
+            return list(map(make, found))
+        return [make(self._read(row)) for row in found]
+
+    def changed(self, work: Work, asked: Mapping[str, Any]) -> int:
+        return int(run(work.conn, self._text, self._written(asked)).rowcount)
+
+    def changed_by_each(self, work: Work, asked: Sequence[Mapping[str, Any]]) -> int:
+        written = [self._written(each) for each in asked]
+        return int(run(work.conn, self._text, written, many=True).rowcount)
+
+    def _written(self, asked: Mapping[str, Any]) -> Any:
+        values = {**self._fixed, **asked}
+        for name, binder in self._binders.items():
+            value = asked.get(name)
+            if value is not None:
+                values[name] = binder(value)
+        order = self._order
+        return values if order is None else tuple([values[name] for name in order])
+
+    def _read(self, row: Sequence[Any]) -> list[Any]:
+        cells = list(row)
+        for at, reader in self._readers:
+            cells[at] = reader(cells[at])
+        return cells
+
+
+def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Any:
+    """How a value of that type is read; None: as the driver gives it, as both do with floats."""
+    if isinstance(kind, Float):
+        return None
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _named(names: Sequence[str]) -> Any:
+    return namedtuple("Found", names, rename=True)
+
+
+def _returns(statement: Any) -> bool:
+    return bool(statement.is_select or getattr(statement, "_returning", ()))
+
+
+class _Listed(TypeDecorator[list[Any]]):
+    """A list of values as one bound value, on SQLite: JSON, whose elements a query can read."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: TypeEngine[Any]) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        binder = self._kind.dialect_impl(dialect).bind_processor(dialect)
+        return json.dumps([v if binder is None else binder(v) for v in value])
+
+
+def among(column: ColumnElement[Any], name: str, *, is_postgresql: bool) -> ColumnElement[bool]:
+    """The column's value is one of the list that is bound as ``name``, however long it is: the
+    statement's words stay the same."""
+    if is_postgresql:
+        return column == func.any(bindparam(name, type_=ARRAY(column.type)))
+    listed = func.json_each(bindparam(name, type_=_Listed(column.type))).table_valued("value")
+    return column.in_(select(listed.c.value))
