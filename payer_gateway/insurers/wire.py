@@ -133,6 +133,8 @@ class PlainConnection(HTTPConnection):
     exchange: Exchange
     used_at: float = 0.0
     spoilt: bool = False
+    _body_follows: bool = False
+    _head: bytes = b""
 
     def _new_conn(self) -> socket.socket:
         exchange = self.exchange
@@ -163,8 +165,18 @@ class PlainConnection(HTTPConnection):
                 return sock
         raise Stopped(NoReplyKind.NOT_SENT, f"connecting to {self.host}:{self.port}: {failure}")
 
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **more: Any) -> None:
+        """As urllib3 does, but head and body leave in one write: one packet less for each."""
+        self._head, self._body_follows = b"", isinstance(body, bytes) and body != b""
+        super().request(method, url, body, *args, **more)
+
     def send(self, data: Any) -> None:
         """Write bytes within the deadline; the first ones of an exchange only past the fence."""
+        if self._body_follows:
+            self._head, self._body_follows = bytes(data), False
+            return
+        if self._head:
+            data, self._head = self._head + bytes(data), b""
         if self.sock is None:
             self.connect()
         exchange = self.exchange

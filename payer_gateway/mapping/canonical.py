@@ -210,12 +210,6 @@ def _plain_decimal(text: str) -> Decimal:
 _DECODER = msgspec.json.Decoder(float_hook=_plain_decimal)
 
 
-def read_own(body: bytes) -> object:
-    """The document in bytes that this house encoded itself, and looked at when it did.
-    Raises ValueError for anything that is no JSON."""
-    return _DECODER.decode(body)
-
-
 def parse_json(body: bytes, *, max_depth: int = 50) -> object:
     """The document in ``body``: integers as int, every other number as Decimal.
 

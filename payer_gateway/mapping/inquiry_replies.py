@@ -20,13 +20,12 @@ from payer_gateway.mapping.adjudication import (
     read_so_far,
 )
 from payer_gateway.mapping.answers import answers_in, is_about, names_ours
-from payer_gateway.mapping.canonical import read_own
 from payer_gateway.mapping.complaints import MAX_ISSUES, issues_in, outcomes_in
 from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, instant_of, said
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.reply_parts import parse_body, retry_after
 from payer_gateway.mapping.review import review_of
-from payer_gateway.mapping.sent_lines import claim_in, lines_of
+from payer_gateway.mapping.sent_lines import claim_sent, lines_of
 from payer_gateway.mapping.speech import Speech
 
 _Object = Mapping[str, object]
@@ -81,7 +80,7 @@ class _Ours:
     sent: bytes | None
 
     def lines(self, speech: Speech) -> dict[int, bool] | None:
-        return None if self.sent is None else lines_of(claim_in(read_own(self.sent)), speech)
+        return None if self.sent is None else lines_of(claim_sent(self.sent), speech)
 
 
 def _read_asked(speech: Speech, use: Use, reply: Reply, asked: _Ours, kind: str) -> Reading:

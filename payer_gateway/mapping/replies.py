@@ -20,13 +20,12 @@ from payer_gateway.mapping.answers import (
     envelope_issues,
     resources_in,
 )
-from payer_gateway.mapping.canonical import read_own
 from payer_gateway.mapping.complaints import MAX_ISSUES, issues_in, outcomes_in
 from payer_gateway.mapping.hostile import as_list, as_object, said
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.reply_parts import parse_body, retry_after
 from payer_gateway.mapping.review import review_of
-from payer_gateway.mapping.sent_lines import claim_in, lines_of
+from payer_gateway.mapping.sent_lines import SentClaim, claim_sent, lines_of
 from payer_gateway.mapping.speech import Rule, Speech
 
 _Object = Mapping[str, object]
@@ -58,8 +57,7 @@ def read_submit(
     if fault is not None and reply.body.strip():
         return Reading(OutcomeClass.IN_DOUBT, issues=(fault,), retry_after_s=later)
     answer, hindrance = answer_to(document, speech, use, identifier)
-    asked = None if answer is None or sent is None else read_own(sent)
-    claim = claim_in(asked)
+    claim = None if answer is None or sent is None else claim_sent(sent)
     if answer is not None and hindrance is None:
         hindrance = _not_in_force(answer, claim)
     if hindrance is not None:
@@ -77,8 +75,8 @@ def read_submit(
         return Reading(outcome, issues=issues, retry_after_s=later)
     if speech.envelope_of_answers is not None:
         issues += tuple(envelope_issues(document, answer, speech.envelope_of_answers))
-        if asked is not None:
-            issues += tuple(echo_faults(document, asked))
+        if sent is not None:
+            issues += tuple(echo_faults(document, parse_body(sent)[0]))
     control, more = read_control_number(answer, speech.amounts, identifier)
     issues = (*issues, *more)
     if outcome is not OutcomeClass.ACCEPTED:
@@ -87,17 +85,17 @@ def read_submit(
             so_far, found = read_so_far(answer, speech.amounts, use)
         kept = (*issues, *found)[:MAX_ISSUES]
         return Reading(outcome, control, None, kept, later, so_far)
-    lines = None if asked is None else lines_of(claim, speech)
+    lines = None if sent is None else lines_of(claim, speech)
     adjudication, found = read_adjudication(answer, speech.amounts, use, lines)
     return Reading(outcome, control, adjudication, (*issues, *found)[:MAX_ISSUES], later)
 
 
-def _not_in_force(answer: _Object, claim: _Object | None) -> Issue | None:
+def _not_in_force(answer: _Object, claim: SentClaim | None) -> Issue | None:
     """An answer that the insurer itself calls a draft or a mistake, or has taken back, is none; the
     answer to a claim that was taken back may well say so."""
     status = said(answer.get("status"))
     refused = {"draft", "entered-in-error"}
-    if claim is not None and claim.get("status") != "cancelled":
+    if claim is not None and claim.status != "cancelled":
         refused.add("cancelled")
     if status not in refused:
         return None

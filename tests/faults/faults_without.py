@@ -78,9 +78,8 @@ RULES: tuple[Without, ...] = (
         (
             Edit(
                 "storage/outbox.py",
-                "    work.conn.execute(\n        _attempts_of_batch(kind),\n",
-                '    if kind == "send":\n        return\n'
-                "    work.conn.execute(\n        _attempts_of_batch(kind),\n",
+                "    _attempts_of_batch(kind).changed(",
+                '    if kind == "send":\n        return\n    _attempts_of_batch(kind).changed(',
             ),
         ),
         (_SQLITE,),
