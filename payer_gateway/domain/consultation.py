@@ -14,6 +14,7 @@ from payer_gateway.domain.money import Money
 Mode = Literal["telemedicine", "in_person", "hybrid", "records_review"]
 Urgency = Literal["elective", "urgent", "emergency"]
 CoverageStatus = Literal["active", "cancelled", "draft", "entered-in-error"]
+Mandate = Literal["plan-required", "review-organization", "employer"]
 Relationship = Literal["self", "spouse", "child", "parent", "common", "other", "injured"]
 
 OPINION_SERVICE = "https://payer-gateway.example/CodeSystem/opinion-service"

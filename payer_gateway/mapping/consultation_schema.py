@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, validates_schema
@@ -283,7 +283,7 @@ class ConsultationShape(Shape):
     interpreter = Flag(optional=True, default=False)
     requested_at = Instant()
     benefit = Choice(("oncology", "complex_surgery"), optional=True)
-    mandated = Choice(("plan-required", "review-organization", "employer"), optional=True)
+    mandated = Choice(get_args(c.Mandate), optional=True)
     patient = Part(PatientShape)
     coverages = Many(
         CoverageShape, "coverages, or [] when the patient pays", most=10, check=_own_order

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from payer_gateway.domain.consultation import Coding, Identifier
 from payer_gateway.domain.errors import MappingError
@@ -32,10 +32,12 @@ class CodeTable:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a template needs to be compiled: its code tables, and the file to name in errors."""
+    """What a template needs to be compiled: its code tables, the code systems that the insurer
+    knows by another address, and the file to name in errors."""
 
     file: str
     tables: Mapping[str, CodeTable]
+    code_systems: Mapping[str, str] = field(default_factory=dict)
 
     def error(self, key: str, cure: str) -> MappingError:
         return MappingError(f"{self.file}: {key}: {cure}")
@@ -312,6 +314,8 @@ def translation(words: Mapping[str, str], context: Context, key: str) -> Callabl
             if not isinstance(value, str):
                 raise context.error(key, f"{type(value).__name__} already brings its system")
             value = Identifier(system, value) if kind == "identifier" else Coding(system, value)
+        if isinstance(value, Coding) and value.system in context.code_systems:
+            value = Coding(context.code_systems[value.system], value.code)
         try:
             return make(value)
         except TypeError:
@@ -330,6 +334,8 @@ def _table(name: str, context: Context, key: str) -> CodeTable:
 
 
 def _lookup(table: CodeTable, value: object, context: Context, key: str) -> str:
+    # A modifier is a code already, of one of two systems; the table goes by the code alone.
+    value = value.code if isinstance(value, Coding) else value
     theirs = table.values.get(value) if isinstance(value, str) else None
     if theirs is None:
         raise context.error(

@@ -159,6 +159,7 @@ def _asked(preauthorizations: Mapping[str, Any]) -> str:
 def _tables(claims: Mapping[str, Any], preauthorizations: Mapping[str, Any]) -> Iterator[str]:
     """The other tables as the dialects have them, to take in where the insurer differs."""
     yield "  # The dialects' own tables. Take in, as a whole or code by code, what differs here.\n"
+    yield "  # More of its own: tables modifier, place, service_type, mandate; code_systems.\n"
     theirs, own = preauthorizations["codes"], claims["codes"]
     alike = {name: table for name, table in own.items() if theirs.get(name, table) == table}
     either = {name: table for name, table in theirs.items() if name not in own}

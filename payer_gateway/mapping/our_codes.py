@@ -11,6 +11,7 @@ from payer_gateway.domain.consultation import (
     CASE_RATES,
     SERVICES,
     CoverageStatus,
+    Mandate,
     Mode,
     Relationship,
     Urgency,
@@ -46,4 +47,12 @@ OUR_CODES: Mapping[str, tuple[str, ...]] = {
     "standing": ("held", "overturned"),
     "claim_standing": ("current", "withdrawn"),
     "request_standing": ("asked", "done"),
+    # what an insurer has words of its own for, where no dialect has; see OPEN for the last two
+    "service_type": ("3", "20", "21"),
+    "mandate": get_args(Mandate),
+    "modifier": (),
+    "place": (),
 }
+# Sets that have no end of ours: an insurer's table lists what it takes, and any other code is an
+# error when it comes.
+OPEN = frozenset({"modifier", "place"})

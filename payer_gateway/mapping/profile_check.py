@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import InvalidInput, MappingError
 from payer_gateway.mapping.bundle import render
 from payer_gateway.mapping.bundle_check import check as bundle_problems
@@ -170,6 +171,10 @@ def idle(profile: Profile, goldens: Goldens) -> Iterator[str]:
         for number, rule in enumerate(speech.rules):
             if number not in used:
                 yield f"{profile.file}: responses[{number}] ({rule.then}): add a golden reply"
+    kept = b"".join(body for case in goldens.cases for body in case.bundles.values())
+    for ours, theirs in profile.resolved()["uses"][Use.CLAIM.value]["code_systems"].items():
+        if theirs.encode() not in kept:
+            yield f"{profile.file}: code_systems: {ours}: add a golden case with a code of it"
     named = {case.coverage.insurer.strip().casefold() for case in goldens.cases}
     for alias in profile.aliases:
         if alias.strip().casefold() not in named:

@@ -120,8 +120,11 @@ def resolve(insurer: Document, dialect: Document, use: Use, where: str) -> Docum
         "codes": codes,
         "resources": resources,
         "responses": dialect["responses"],
-        "adjudication": dialect["adjudication"],
+        "adjudication": _adjudication(
+            dialect, insurer.get(use.value, {}).get("adjudication", {}), f"{where}: {use}"
+        ),
         "inquiry": dialect["inquiry"],
+        "code_systems": insurer.get("code_systems", {}),
         "hints": _hints(dialect.get("hints", {}), insurer.get("hints", {})),
         **({"update": dialect["update"]} if "update" in dialect else {}),
     }
@@ -172,6 +175,19 @@ def _tables(template: object) -> Iterator[str]:
             yield name
         for each in template.values():
             yield from _tables(each)
+
+
+def _adjudication(dialect: Document, own: Document, where: str) -> Document:
+    """How an answer is read, with the insurer's own codes: of each amount, and of each review."""
+    base: Document = dialect["adjudication"]
+    out = {**base, "amounts": {**base["amounts"], **own.get("amounts", {})}}
+    if "review" in own and "review" not in base:
+        raise MappingError(
+            f"{where}.adjudication.review: {dialect['dialect']} has no review of lines; remove it"
+        )
+    if "review" in own:
+        out["review"] = {**base["review"], "codes": {**base["review"]["codes"], **own["review"]}}
+    return out
 
 
 def _templates(resources: Mapping[str, object]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.mapping.fhir.acceptance import same_for_all
 from payer_gateway.mapping.grammar import CodeTable, Context, Node, Scope, compile_template
 from payer_gateway.mapping.inquiry import AskWords
-from payer_gateway.mapping.our_codes import OUR_CODES
+from payer_gateway.mapping.our_codes import OPEN, OUR_CODES
 from payer_gateway.mapping.profile_file import Document, template_of
 from payer_gateway.mapping.review import ReviewWords
 from payer_gateway.mapping.template_source import Entry as SourceEntry
@@ -101,7 +101,7 @@ def speech(resolved: Document, where: str) -> Speech:
         name: CodeTable(name, table.get("system"), table["values"])
         for name, table in resolved["codes"].items()
     }
-    context = Context(where, codes)
+    context = Context(where, codes, resolved["code_systems"])
     templates = resolved["resources"]
     rules = tuple(_rule(rule) for rule in resolved["responses"])
     said = templates.get("Bundle", {})
@@ -160,7 +160,7 @@ def uncovered_codes(codes: Mapping[str, CodeTable]) -> list[str]:
         problems += [
             f"codes.{name}: {code!r} is no code of ours; remove it"
             for code in values
-            if code not in ours
+            if code not in ours and name not in OPEN
         ]
     return problems
 

@@ -25,6 +25,7 @@ from payer_gateway.mapping.grammar import (
     is_leaf,
     translation,
 )
+from payer_gateway.mapping.our_codes import OPEN
 
 _BUNDLES_TO_LEARN_FROM = 16
 Frames = tuple[str, ...]
@@ -230,12 +231,15 @@ class _Writer:
         absent = f"if {x} is None: raise Odd" if is_sure else f"if {x} is None: pass"
         if "code" in words:
             name = self._put("T", lambda: self._table(words["code"], slow))
-            return [absent, f"else: {x} = {name}[{x}]"]
+            is_coded = f"{x}.code if type({x}) is Coding else {x}"
+            found = is_coded if words["code"] in OPEN else x
+            return [absent, f"else: {x} = {name}[{found}]"]
         otherwise = self._put("M", lambda: slow)
         system = words.get("system")
         kind = words.get("as", "text" if system is None else "concept")
         fast = _FAST.get((kind, system is not None))
-        if fast is None:
+        # Codes said in another system than ours go the slow way, in that insurer's bundles alone.
+        if fast is None or (kind in ("coding", "concept") and self._context.code_systems):
             return [absent, f"else: {x} = {otherwise}({x})"]
         type_, made_as = fast
         quick = made_as.format(x=x, system=repr(system))
