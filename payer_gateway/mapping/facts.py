@@ -340,9 +340,9 @@ def _document(names: Names, n: int, d: Document) -> Facts:
 
 
 def _line(n: int, s: Service, day: date, c: Consultation, claim: Claim, earlier: int) -> Facts:
-    has_board = any(each.code == TUMOUR_BOARD for each in c.services)
     # With a tumour board its line names the team; without one, every line does.
-    team = c.team if s.code == TUMOUR_BOARD or not has_board else ()
+    is_named = s.code == TUMOUR_BOARD or all(each.code != TUMOUR_BOARD for each in c.services)
+    team = c.team if c.team and is_named else ()
     return {
         "number": n,
         "trace": Identifier(f"{CLAIM_SYSTEM}-line", f"{claim.number}.{n}"),

@@ -108,18 +108,20 @@ class Acceptance:
         kind = value["resourceType"]
         if wanted is not None and kind != wanted:
             raise Unsound
-        claimed = value["meta"].get("profile", ()) if "meta" in value else ()
-        for name in (*claimed, otherwise, kind):
+        names = [otherwise, kind]
+        if "meta" in value:
+            names = [*value["meta"].get("profile", ()), *names]
+        for name in names:
+            if name is None:
+                continue
             forms = self._resources.get((name, kind)) or self._claimed(name, kind)
             if forms is not None:
                 forms[tuple(value)](value, c)
                 return
         raise Unsound
 
-    def _claimed(self, name: str | None, kind: str) -> Forms | None:
+    def _claimed(self, name: str, kind: str) -> Forms | None:
         """The forms of a profile (its version may stand behind its name) or type."""
-        if name is None:
-            return None
         key = name.partition("|")[0]
         shape = self.shape(key)
         if shape is None or shape["type"] != kind:

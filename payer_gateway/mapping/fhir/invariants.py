@@ -38,7 +38,7 @@ def _full_date(value: Value) -> bool:
 def _in_order(period: Value) -> bool:
     start, end = str(period.get("start", "")), str(period.get("end", ""))
     # By days: two instants of one day may have different offsets. Cut to what both of them say.
-    length = min(len(start), len(end), 10)
+    length = 10 if len(start) >= 10 <= len(end) else min(len(start), len(end))
     return start[:length] <= end[:length]
 
 

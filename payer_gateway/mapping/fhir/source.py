@@ -93,9 +93,10 @@ def namespace() -> dict[str, Any]:
 
 def is_plain(number: Decimal) -> bool:
     """A number in plain digits: no exponent, no negative zero; so ``str`` writes it for JSON."""
-    return (
-        number.is_finite() and "E" not in str(number) and (bool(number) or not number.is_signed())
-    )
+    text = str(number)
+    if text.replace(".", "").isdigit():
+        return True
+    return number.is_finite() and "E" not in text and (bool(number) or not number.is_signed())
 
 
 def holds(value: Any, pattern: Any) -> bool:
