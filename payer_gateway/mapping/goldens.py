@@ -99,7 +99,7 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
     A case with neither stored Bundle gets both; ``missing_only`` writes those alone. Every Bundle
     is checked before it is written. Raises MappingError when one cannot be made.
     """
-    written: list[Path] = []
+    made: list[tuple[Path, object]] = []
     folder = fixtures / profile.name / f"v{profile.version}"
     for path in sorted(folder.glob("*/consultation.json")):
         case = _case(path.parent)
@@ -109,7 +109,8 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
             before = case.previous.get(use)
             built = build(profile, case.consultation, case.coverage, claim, case.decision, before)
             _refuse_unreadable(built.bundle, f"{path.parent.name}: {use}")
-            written.append(_write(_bundle_file(path.parent, use), built.bundle))
+            made.append((_bundle_file(path.parent, use), built.bundle))
+    written = [_write(path, bundle) for path, bundle in made]
     if missing_only:
         return written
     *shared, own = reply_folders(profile, fixtures)

@@ -66,19 +66,20 @@ def release(shelf: Shelf, mappings: Path, fixtures: Path, name: str) -> Released
     """Freeze every version of the insurer that is not frozen yet.
 
     Golden cases that keep no Bundle yet get theirs first, so that a frozen version always says
-    what it made. With any problem nothing is frozen.
+    what it made. With any problem nothing is frozen and nothing written: what is mended next would
+    be held against it.
     """
     fresh = [
         shelf.version(name, number)
         for number in shelf.versions(name)
         if f"insurers/{name}/v{number}" not in shelf.released()
     ]
+    problems = (*check(shelf, name, fixtures).problems, *_without_goldens(fresh, fixtures))
+    if problems:
+        return Released({}, (), problems)
     kept: list[Path] = []
     for profile in fresh:
         kept += write_goldens(profile, fixtures, missing_only=True)
-    problems = (*check(shelf, name, fixtures).problems, *_without_goldens(fresh, fixtures))
-    if problems:
-        return Released({}, tuple(kept), problems)
     digests = {f"insurers/{name}/v{profile.version}": profile.digest for profile in fresh}
     if digests:
         add_released(mappings, digests)

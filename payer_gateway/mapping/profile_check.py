@@ -89,6 +89,8 @@ def check(shelf: Shelf, name: str, fixtures: Path) -> Findings:
 def load_goldens(profile: Profile, fixtures: Path) -> Goldens:
     folder = fixtures / profile.name / f"v{profile.version}"
     *shared, own = reply_folders(profile, fixtures)
+    uses = profile.resolved()["uses"]
+    own_codes = {use for use in Use if uses[use.value]["reads_its_own_codes"]}
     return Goldens(
         load_cases(folder),
         tuple(
@@ -96,8 +98,9 @@ def load_goldens(profile: Profile, fixtures: Path) -> Goldens:
             for place in shared
             for reply in load_replies(place)
             if profile.speeches[reply.use].dialect == place.name
-            # How this insurer means a status of its own is for its own replies to say.
+            # What it means by statuses and codes of its own is for its own replies to say.
             and reply.reply.status not in profile.status_overrides
+            and reply.use not in own_codes
         ),
         load_replies(own),
     )

@@ -125,6 +125,7 @@ def resolve(insurer: Document, dialect: Document, use: Use, where: str) -> Docum
         ),
         "inquiry": dialect["inquiry"],
         "code_systems": insurer.get("code_systems", {}),
+        "reads_its_own_codes": "adjudication" in insurer.get(use.value, {}),
         "hints": _hints(dialect.get("hints", {}), insurer.get("hints", {})),
         **({"update": dialect["update"]} if "update" in dialect else {}),
     }

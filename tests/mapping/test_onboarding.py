@@ -299,6 +299,24 @@ def test_a_status_that_the_insurer_means_its_own_way_is_for_its_own_replies_to_s
     assert any("statuses.409: add a golden reply" in each for each in found.untested)
 
 
+def test_a_release_that_is_refused_leaves_no_golden_that_the_mended_file_is_held_against(
+    folders: tuple[Path, Path],
+) -> None:
+    case = a_right_one(folders)
+    file = folders[0] / "insurers" / "acme" / "v1.yaml"
+    right = file.read_text("utf-8")
+    spoilt = "\npreauthorization: {resources: {Claim: {created: omit}}}\n"
+    file.write_text(right + spoilt, "utf-8")
+
+    refused = release(Shelf(folders[0]), folders[0], folders[1], "acme")
+
+    assert "Claim.created: is missing" in refused.problems[0]
+    assert refused.kept == ()
+    assert [path.name for path in case.iterdir()] == ["consultation.json"]
+    file.write_text(right, "utf-8")
+    assert release(Shelf(folders[0]), folders[0], folders[1], "acme").digests
+
+
 def test_nothing_is_released_without_a_golden_case(folders: tuple[Path, Path]) -> None:
     shutil.rmtree(a_right_one(folders))
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from mapping_cases import EditedShelf, case_of, document_of, edited, file_of, goldens_of
+from mapping_cases import FIXTURES, EditedShelf, case_of, document_of, edited, file_of, goldens_of
 from test_forms_of_answers import OURS, SENT, answer, bundle, coding, line
 
 from payer_gateway.domain.claim import Use
@@ -16,7 +16,7 @@ from payer_gateway.domain.exchange import Reply
 from payer_gateway.mapping.bundle import build, render
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.mapping.profile_check import check_profile, idle
+from payer_gateway.mapping.profile_check import check_profile, idle, load_goldens
 from payer_gateway.mapping.replies import read_submit
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -138,6 +138,18 @@ def test_a_review_is_read_by_the_insurers_own_codes_and_unknown_is_never_leave()
         assert reading.adjudication is not None
         assert reading.adjudication.review == review
         assert reading.adjudication.approved is (review == "approved")
+
+
+def test_the_dialects_golden_replies_are_not_held_against_codes_of_the_insurers_own() -> None:
+    def edit(document: dict[str, Any]) -> None:
+        document["claim"] = {"adjudication": {"amounts": {"payable": ["PAID"]}}}
+
+    profile = edited("northwind-ppo", edit)
+    goldens = load_goldens(profile, FIXTURES)
+
+    assert check_profile(profile, goldens) == []
+    assert {reply.use for reply in goldens.shared_replies} == {Use.PREAUTHORIZATION}
+    assert any("responses[0]" in each for each in idle(profile, goldens))
 
 
 @pytest.mark.parametrize(
