@@ -11,6 +11,9 @@ of threads:
               read by the profile, recorded with its bytes, ledger and history; fsync on
 
 The bar: ours >= 1.0 x session. We aim at 0.75 x adapter.
+
+``--processes 1,2,4`` drains the same job once more by ``payer-gateway deliver`` in that many
+processes that share the threads; they stand ready before the claims come.
 """
 
 from __future__ import annotations
@@ -20,17 +23,34 @@ import cProfile
 import os
 import pstats
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
-from arrange import WORKER, a_database, a_house, a_sink, clone, mappings_with, model_submission
+from arrange import (
+    WORKER,
+    a_database,
+    a_house,
+    a_sink,
+    clone,
+    environ_of,
+    mappings_with,
+    model_submission,
+)
 from requests.adapters import HTTPAdapter
+from sqlalchemy import func, select
 
+from payer_gateway.domain.submission import State
+from payer_gateway.storage import workers
+from payer_gateway.storage.tables import submission
 from payer_gateway.workflow import crew
 from payer_gateway.workflow.delivery import Delivery
 from payer_gateway.workflow.services import Services
@@ -102,12 +122,64 @@ def ours(services: Services, n: int, threads: int) -> float:
     return ended[0] - began
 
 
+@dataclass(frozen=True)
+class Job:
+    """``n`` claims like the model, sent by ``threads`` threads in all."""
+
+    model: dict[str, dict[str, Any]]
+    n: int
+    threads: int
+
+
+def by_processes(services: Services, environ: dict[str, str], job: Job, processes: int) -> float:
+    """Seconds from the claims' commit until ``processes`` processes have had all acknowledged."""
+    command = [str(Path(sys.executable).with_name("payer-gateway")), "deliver"]
+    shared = ["--processes", str(processes), "--threads", str(max(1, job.threads // processes))]
+    started = subprocess.Popen(
+        [*command, *shared],
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _until(lambda: _at_work(services) >= processes)
+        clone(services, job.model, job.n, INSURER)
+        began = time.perf_counter()
+        _until(lambda: _open(services) == 0)
+        return time.perf_counter() - began
+    finally:
+        started.terminate()
+        started.wait()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 300
+    while not holds():
+        if time.monotonic() > ends:
+            raise TimeoutError("the processes did not get there in five minutes")
+        time.sleep(0.05)
+
+
+def _at_work(services: Services) -> int:
+    with services.database.read() as work:
+        return len(workers.at_work(work))
+
+
+def _open(services: Services) -> int:
+    states = [State.READY.value, State.SENDING.value]
+    with services.database.read() as work:
+        return work.conn.execute(
+            select(func.count()).where(submission.c.state.in_(states))
+        ).scalar_one()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--claims", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--processes", default="", help="such as 1,2,4: drained by commands, too")
     parser.add_argument("--profile", action="store_true", help="where our time goes")
     options = parser.parse_args()
     n, threads = options.claims, options.threads
@@ -134,6 +206,12 @@ def main() -> None:
                 before = time.process_time()
                 took[name].append(run())
                 cpu[name].append(time.process_time() - before)
+        environ = environ_of(database_url, mappings, {INSURER: url})
+        job = Job(model, n, threads)
+        drained = {
+            count: by_processes(services, environ, job, count)
+            for count in map(int, filter(None, options.processes.split(",")))
+        }
         if options.profile:
             _profile(services, model, n, threads)
         services.client.close()
@@ -152,6 +230,8 @@ def main() -> None:
         )
     share = statistics.median(took["adapter"]) / statistics.median(took["ours"])
     told(f"share of the library's limit: {share:.2f}")
+    for count, took_s in drained.items():
+        told(f"{count} processes {n / took_s:8.0f}/s   {base / took_s:5.2f} x session")
 
 
 def _profile(services: Services, model: dict[str, dict[str, object]], n: int, threads: int) -> None:
