@@ -103,7 +103,7 @@ class Database:
         with self._writer:
             engine = self.engine if self._writers is None else self._writers.engine()
             with engine.begin() as conn:
-                yield Work(conn, _now(conn) if self.is_sqlite else _now_and_limited(conn))
+                yield Work(conn, _now(conn, _WRITING))
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -111,7 +111,7 @@ class Database:
         PostgreSQL each statement sees what is committed when it begins."""
         reading = self._reading.connect() if self._readers is None else self._readers.reading()
         with reading as conn:
-            yield Work(conn, _now(conn), is_reading=True)
+            yield Work(conn, _now(conn, _READING), is_reading=True)
 
     def upgrade(self) -> None:
         """Bring the schema to this version of the package (all migrations, in order)."""
@@ -307,7 +307,7 @@ def _alembic() -> Config:
     return config
 
 
-_POSTGRESQL_NOW = "SELECT clock_timestamp()"
+_READING = "SELECT clock_timestamp()"
 # A worker that is frozen inside a transaction must not hold the others' rows for ever. Set for this
 # transaction alone: what lives in a session is not ours to count on behind a pooler.
 _WRITING = (
@@ -316,17 +316,13 @@ _WRITING = (
 _SQLITE_NOW = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
 
 
-def _now(conn: Connection) -> datetime:
+def _now(conn: Connection, on_postgresql: str) -> datetime:
+    """The one place where the database's clock is read."""
     if conn.dialect.name == "postgresql":
-        ((moment,),) = look_up(conn, _POSTGRESQL_NOW)
-        return moment.astimezone(UTC)  # type: ignore[no-any-return]
-    ((moment,),) = look_up(conn, _SQLITE_NOW)
-    return datetime.fromisoformat(moment)
-
-
-def _now_and_limited(conn: Connection) -> datetime:
-    moment: datetime = look_up(conn, _WRITING)[0][0]
-    return moment.astimezone(UTC)
+        moment: datetime = look_up(conn, on_postgresql)[0][0]
+        return moment.astimezone(UTC)
+    ((written,),) = look_up(conn, _SQLITE_NOW)
+    return datetime.fromisoformat(written)
 
 
 def look_up(conn: Connection, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
