@@ -27,7 +27,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    exists,
     func,
     literal_column,
     or_,
@@ -89,6 +88,11 @@ def _those(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
     something due ``now``."""
     # Draining: what is in doubt is cleared up and decisions are fetched, nothing new is sent.
     modes = (insurer.c.mode == "on", insurer.c.mode == "draining")
+    something = select(submission.c.id).where(_is_due(source, is_postgresql=is_postgresql))
+    if is_postgresql:
+        # Looked up for each insurer that is left, by the index that has them in this order. Joined,
+        # or read as they lie, a paused one's backlog is gone through first: a million took seconds.
+        something = something.order_by(_due(source)).offset(0)
     found = (
         select(insurer)
         .join(tenant, tenant.c.id == insurer.c.tenant_id)
@@ -98,7 +102,7 @@ def _those(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
             tenant.c.stopped_at.is_(None),
             insurer.c.breaker != Breaker.OPEN.value,
             or_(insurer.c.not_before.is_(None), insurer.c.not_before <= _NOW),
-            exists().where(_is_due(source, is_postgresql=is_postgresql)),
+            something.exists(),
         )
     )
     return found.with_for_update(skip_locked=True, of=insurer) if lock else found
