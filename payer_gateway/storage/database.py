@@ -76,7 +76,9 @@ class Database:
             # For reading, on the same connections: each statement sees what is committed when it
             # begins, in a transaction as without one. Without, there is no BEGIN and no COMMIT,
             # which are two trips to the server.
-            self._reading: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._reading: Engine = self.engine.execution_options(
+                isolation_level="AUTOCOMMIT", **{_IS_READING: True}
+            )
             _refuse_to_write(self._reading)
         elif parsed.get_backend_name() == "sqlite":
             self.engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30})
@@ -258,13 +260,24 @@ class _Writers:
 _TRUSTED_S = 2.0
 
 
+# Of a connection of PostgreSQL that reads: there is no transaction to roll back, so that a mistake
+# would stay. SQLite refuses by itself.
+_IS_READING = "payer_gateway_is_reading"
+
+
 def _refuse_to_write(engine: Engine) -> None:
-    """There is no transaction to roll back, so that a mistake would stay."""
+    """Of what SQLAlchemy runs; ``run`` asks for itself."""
 
     @event.listens_for(engine, "before_cursor_execute")
-    def _before(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.split(None, 1)[0].upper() not in ("SELECT", "WITH", "EXPLAIN"):
-            raise InvalidRequestError("a reading writes nothing; write in Database.write()")
+    def _before(conn: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        _must_be_allowed(conn, statement)
+
+
+def _must_be_allowed(conn: Connection, statement: str) -> None:
+    if not conn.get_execution_options().get(_IS_READING):
+        return
+    if statement.split(None, 1)[0].upper() not in ("SELECT", "WITH", "EXPLAIN"):
+        raise InvalidRequestError("a reading writes nothing; write in Database.write()")
 
 
 def _ping_what_idled(engine: Engine) -> None:
@@ -334,6 +347,7 @@ def run(conn: Connection, statement: str, values: Any = (), *, many: bool = Fals
     """Run a statement in the driver's own words; its cursor. SQLAlchemy between takes ten times as
     long as SQLite itself. ``many``: once for each of ``values``. Raises SQLAlchemy's errors, for
     which the callers look; they carry no values."""
+    _must_be_allowed(conn, statement)
     dialect: Any = conn.dialect
     try:
         cursor = conn.connection.cursor()
@@ -345,6 +359,7 @@ def run(conn: Connection, statement: str, values: Any = (), *, many: bool = Fals
 
 def copy_in(conn: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
     """PostgreSQL's COPY … FROM STDIN. Raises as ``run`` does."""
+    _must_be_allowed(conn, statement)
     dialect: Any = conn.dialect
     try:
         cursor: Any = conn.connection.cursor()

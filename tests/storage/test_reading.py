@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +13,10 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from payer_gateway.storage import tenants
-from payer_gateway.storage.database import Database
+from payer_gateway.storage.database import Database, Work
 from payer_gateway.storage.known import known_of
+from payer_gateway.storage.prepared import Prepared
+from payer_gateway.storage.statements import insert_all_if_absent, insert_many
 from payer_gateway.storage.tables import tenant
 
 
@@ -53,12 +55,31 @@ def test_a_reading_that_the_database_refuses_keeps_nothing_from_the_next(
     assert known(database) == ["north"]
 
 
-def test_a_reading_cannot_write(database: Database) -> None:
+def by_sqlalchemy(work: Work) -> None:
+    work.conn.execute(tenant.delete())
+
+
+def by_the_driver(work: Work) -> None:
+    Prepared(lambda _: tenant.delete()).changed(work)
+
+
+def in_bulk(work: Work) -> None:
+    columns = ("id", "blind_key", "created_at")
+    insert_many(work, tenant, columns, [("south", b"k", work.now)])
+
+
+def what_is_not_there_yet(work: Work) -> None:
+    row = {"id": "south", "blind_key": b"k", "created_at": work.now}
+    insert_all_if_absent(work, tenant, [row])
+
+
+@pytest.mark.parametrize("write", [by_sqlalchemy, by_the_driver, in_bulk, what_is_not_there_yet])
+def test_a_reading_cannot_write(database: Database, write: Callable[[Work], None]) -> None:
     with database.write() as work:
         tenants.ensure(work, "north")
 
     with pytest.raises(SQLAlchemyError), database.read() as work:
-        work.conn.execute(tenant.delete())
+        write(work)
 
     assert known(database) == ["north"]
 
