@@ -80,10 +80,12 @@ def _may_begin(
 
 @cache
 def _talkable(source: State, *, lock: bool) -> Prepared:
-    return Prepared(lambda is_postgresql: _those(source, lock=lock, is_postgresql=is_postgresql))
+    return Prepared(
+        lambda is_postgresql: talkable_insurers(source, lock=lock, is_postgresql=is_postgresql)
+    )
 
 
-def _those(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
+def talkable_insurers(source: State, *, lock: bool, is_postgresql: bool) -> Select[Any]:
     """Of ``insurers`` those that no person holds, whose breaker is not open, and that have
     something due ``now``."""
     # Draining: what is in doubt is cleared up and decisions are fetched, nothing new is sent.

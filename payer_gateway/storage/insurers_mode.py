@@ -187,10 +187,10 @@ def probes_due(work: Work, insurers: Sequence[str], *, lock: bool) -> Sequence[R
 
 @cache
 def _probes_due(*, lock: bool) -> Prepared:
-    return Prepared(lambda is_postgresql: _due_for_probe(lock=lock, is_postgresql=is_postgresql))
+    return Prepared(lambda is_postgresql: due_for_probe(lock=lock, is_postgresql=is_postgresql))
 
 
-def _due_for_probe(*, lock: bool, is_postgresql: bool) -> Select[Any]:
+def due_for_probe(*, lock: bool, is_postgresql: bool) -> Select[Any]:
     now: BindParameter[Any] = bindparam("now", type_=Instant())
     waits = select(submission.c.id).where(
         submission.c.tenant_id == insurer.c.tenant_id,
