@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from payer_gateway.domain.consultation import OPINION_SERVICE
@@ -283,6 +284,26 @@ def resource(bundle: Json, kind: str) -> Json:
 
 def request_of(bundle: Json) -> Json:
     return resource(bundle, "CoverageEligibilityRequest")
+
+
+def at(kind: str, name: str, value: Any) -> Callable[[Json], None]:
+    """A change of a Bundle: that element of its resource of that kind."""
+
+    def change(bundle: Json) -> None:
+        resource(bundle, kind)[name] = value
+
+    return change
+
+
+def asking(name: str, value: Any) -> Callable[[Json], None]:
+    return at("CoverageEligibilityRequest", name, value)
+
+
+def first_item(name: str, value: Any) -> Callable[[Json], None]:
+    def change(bundle: Json) -> None:
+        request_of(bundle)["item"][0][name] = value
+
+    return change
 
 
 def alone(bundle: Json) -> Json:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select, update
 
 from payer_gateway.domain.errors import NotFound
-from payer_gateway.storage.database import Work, look_up
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.driver import look_up
 from payer_gateway.storage.ids import new_id, new_ids
 from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.statements import insert_all_if_absent, insert_if_absent, insert_many

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,14 +23,13 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
-    DBAPIError,
     DisconnectionError,
-    InvalidRequestError,
     SQLAlchemyError,
 )
 from sqlalchemy.pool import NullPool, QueuePool
 
 from payer_gateway.domain.errors import SettingError
+from payer_gateway.storage.driver import IS_READING, look_up, must_be_allowed
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -77,7 +76,7 @@ class Database:
             # begins, in a transaction as without one. Without, there is no BEGIN and no COMMIT,
             # which are two trips to the server.
             self._reading: Engine = self.engine.execution_options(
-                isolation_level="AUTOCOMMIT", **{_IS_READING: True}
+                isolation_level="AUTOCOMMIT", **{IS_READING: True}
             )
             _refuse_to_write(self._reading)
         elif parsed.get_backend_name() == "sqlite":
@@ -260,24 +259,12 @@ class _Writers:
 _TRUSTED_S = 2.0
 
 
-# Of a connection of PostgreSQL that reads: there is no transaction to roll back, so that a mistake
-# would stay. SQLite refuses by itself.
-_IS_READING = "payer_gateway_is_reading"
-
-
 def _refuse_to_write(engine: Engine) -> None:
     """Of what SQLAlchemy runs; ``run`` asks for itself."""
 
     @event.listens_for(engine, "before_cursor_execute")
     def _before(conn: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        _must_be_allowed(conn, statement)
-
-
-def _must_be_allowed(conn: Connection, statement: str) -> None:
-    if not conn.get_execution_options().get(_IS_READING):
-        return
-    if statement.split(None, 1)[0].upper() not in ("SELECT", "WITH", "EXPLAIN"):
-        raise InvalidRequestError("a reading writes nothing; write in Database.write()")
+        must_be_allowed(conn, statement)
 
 
 def _ping_what_idled(engine: Engine) -> None:
@@ -336,47 +323,6 @@ def _now(conn: Connection, on_postgresql: str) -> datetime:
         return moment.astimezone(UTC)
     ((written,),) = look_up(conn, _SQLITE_NOW)
     return datetime.fromisoformat(written)
-
-
-def look_up(conn: Connection, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
-    """The rows of a SELECT in the driver's own words; see ``run``."""
-    return list(run(conn, statement, values).fetchall())
-
-
-def run(conn: Connection, statement: str, values: Any = (), *, many: bool = False) -> Any:
-    """Run a statement in the driver's own words; its cursor. SQLAlchemy between takes ten times as
-    long as SQLite itself. ``many``: once for each of ``values``. Raises SQLAlchemy's errors, for
-    which the callers look; they carry no values."""
-    _must_be_allowed(conn, statement)
-    dialect: Any = conn.dialect
-    try:
-        cursor = conn.connection.cursor()
-        (cursor.executemany if many else cursor.execute)(statement, values)
-    except dialect.loaded_dbapi.Error as exc:
-        raise _as_sqlalchemy_says(conn, statement, exc) from exc
-    return cursor
-
-
-def copy_in(conn: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """PostgreSQL's COPY … FROM STDIN. Raises as ``run`` does."""
-    _must_be_allowed(conn, statement)
-    dialect: Any = conn.dialect
-    try:
-        cursor: Any = conn.connection.cursor()
-        with cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except dialect.loaded_dbapi.Error as exc:
-        raise _as_sqlalchemy_says(conn, statement, exc) from exc
-
-
-def _as_sqlalchemy_says(conn: Connection, statement: str, exc: Exception) -> BaseException:
-    """The driver's own error would pass by everyone who waits for a database that is away."""
-    dialect: Any = conn.dialect
-    if dialect.is_disconnect(exc, conn.connection.driver_connection, None):
-        # Fails again, by SQLAlchemy, which then makes its pool anew.
-        conn.exec_driver_sql("SELECT 1")
-    return DBAPIError.instance(statement, None, exc, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
 def _prepare_sqlite(engine: Engine, begin: str | None = None, *, is_reading: bool = False) -> None:

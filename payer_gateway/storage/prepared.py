@@ -21,7 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from payer_gateway.storage.database import Work, run
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.driver import look_up, run
 
 
 class Prepared:
@@ -77,18 +78,18 @@ class _Compiled:
         self._named: Any = _named([column.key for column in columns])
 
     def rows(self, work: Work, asked: Mapping[str, Any]) -> list[Any]:
-        found = run(work.conn, self._text, self._written(asked)).fetchall()
+        found = look_up(work.conn, self._text, self._written(asked))
         make = self._named._make
         if not self._readers:
             return list(map(make, found))
         return [make(self._read(row)) for row in found]
 
     def changed(self, work: Work, asked: Mapping[str, Any]) -> int:
-        return int(run(work.conn, self._text, self._written(asked)).rowcount)
+        return run(work.conn, self._text, self._written(asked))
 
     def changed_by_each(self, work: Work, asked: Sequence[Mapping[str, Any]]) -> int:
         written = [self._written(each) for each in asked]
-        return int(run(work.conn, self._text, written, many=True).rowcount)
+        return run(work.conn, self._text, written, many=True)
 
     def _written(self, asked: Mapping[str, Any]) -> Any:
         values = {**self._fixed, **asked}

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Dialect, LargeBinary, Table, literal_colum
 from sqlalchemy.dialects import postgresql, sqlite
 
 from payer_gateway.domain.submission import State
-from payer_gateway.storage.database import Work, copy_in, run
+from payer_gateway.storage.database import Work
+from payer_gateway.storage.driver import copy_in, run
 
 OPEN = (State.READY, State.RETRY_WAIT, State.IN_DOUBT)
 _IN_LANE = (State.READY, State.SENDING, State.RETRY_WAIT, State.IN_DOUBT, State.INQUIRING)

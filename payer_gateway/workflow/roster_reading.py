@@ -10,15 +10,14 @@ import hashlib
 import io
 import multiprocessing
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from payer_gateway.domain.errors import Fault, GatewayError, MappingError
-from payer_gateway.domain.plan import Plan
 from payer_gateway.mapping.plans import PlanShelf
 from payer_gateway.mapping.profile import Shelf
 from payer_gateway.mapping.roster_file import unfit_amounts
@@ -27,6 +26,8 @@ from payer_gateway.storage.blind_keys import BlindKeys
 from payer_gateway.storage.roster import Kept
 from payer_gateway.storage.seen_keys import SeenKeys
 
+T = TypeVar("T")
+MOST_NAMES = 10_000  # a file of nothing but unknown names must not fill the memory with them
 LONG = 8 << 20  # bytes; less is read before another process has begun
 
 
@@ -120,9 +121,9 @@ class _Keeping:
     """From lines to what is kept of them: whose plan it is, blind keys, and no member twice."""
 
     def __init__(self, reading: Reading, seen: SeenKeys) -> None:
-        self._of, self._seen = reading, seen
-        self._insurers: dict[str, str | Fault] = {}
-        self._plans: dict[str, Plan | Fault] = {}
+        self._keys, self._seen = reading.keys, seen
+        self._insurer = _Named("insurer", reading.shelf.find)
+        self._plan = _Named("plan", reading.plans.plan)
 
     def sorted_out(
         self, reads: Sequence[Read]
@@ -151,7 +152,7 @@ class _Keeping:
             return tuple(each for each in (insurer, plan) if isinstance(each, Fault))
         if faults := unfit_amounts(usage, plan.currency):
             return faults
-        keys, subscriber, employee = self._of.keys, m.subscriber_id, None
+        keys, subscriber, employee = self._keys, m.subscriber_id, None
         if m.employer_id is not None and m.employee_id is not None:
             employee = keys.employee(m.employer_id, m.employee_id, m.birth_date)
         return Kept(
@@ -165,29 +166,25 @@ class _Keeping:
             usage=read.usage if usage else None,
         )
 
-    def _insurer(self, written: str) -> str | Fault:
-        if written not in self._insurers:
-            _bound(self._insurers)
+
+class _Named(Generic[T]):
+    """What a column's texts name, each looked for once; a fault where they name nothing."""
+
+    def __init__(self, column: str, find: Callable[[str], T]) -> None:
+        self._column, self._find = column, find
+        self._known: dict[str, T | Fault] = {}
+
+    def __call__(self, written: str) -> T | Fault:
+        found = self._known.get(written)
+        if found is None:
+            if len(self._known) > MOST_NAMES:
+                self._known.clear()
             try:
-                self._insurers[written] = self._of.shelf.find(written)
+                found = self._find(written)
             except MappingError as exc:
-                self._insurers[written] = Fault("insurer", written, str(exc))
-        return self._insurers[written]
-
-    def _plan(self, written: str) -> Plan | Fault:
-        if written not in self._plans:
-            _bound(self._plans)
-            try:
-                self._plans[written] = self._of.plans.plan(written)
-            except MappingError as exc:
-                self._plans[written] = Fault("plan", written, str(exc))
-        return self._plans[written]
-
-
-def _bound(names: dict[str, Any]) -> None:
-    """A file of nothing but unknown names must not fill the memory with them."""
-    if len(names) > 10_000:
-        names.clear()
+                found = Fault(self._column, written, str(exc))
+            self._known[written] = found
+        return found
 
 
 class _Watched(io.RawIOBase):

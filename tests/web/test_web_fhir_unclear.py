@@ -8,7 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fhir_requests import alone, asked_about, concept, encoded, request_of, resource
+from fhir_requests import (
+    alone,
+    asked_about,
+    asking,
+    at,
+    concept,
+    encoded,
+    first_item,
+    request_of,
+    resource,
+)
 from web_surface import V1, Surface, consultation, outcome, paths, problem
 
 SUBMIT = "/fhir/CoverageEligibilityRequest/$submit"
@@ -47,24 +57,6 @@ def cover_of_somebody_else(bundle: Json) -> None:
 
 def cover_of_somebody_not_sent(bundle: Json) -> None:
     resource(bundle, "Coverage")["beneficiary"] = {"reference": "Patient/child"}
-
-
-def at(kind: str, name: str, value: Any) -> Callable[[Json], None]:
-    def change(bundle: Json) -> None:
-        resource(bundle, kind)[name] = value
-
-    return change
-
-
-def asking(name: str, value: Any) -> Callable[[Json], None]:
-    return at("CoverageEligibilityRequest", name, value)
-
-
-def first_item(name: str, value: Any) -> Callable[[Json], None]:
-    def change(bundle: Json) -> None:
-        request_of(bundle)["item"][0][name] = value
-
-    return change
 
 
 def two_items_in_two_currencies(bundle: Json) -> None:

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fhir_requests import EXTENSION, asked_about, concept, encoded, request_of, resource
+from fhir_requests import (
+    EXTENSION,
+    asked_about,
+    asking,
+    at,
+    concept,
+    encoded,
+    first_item,
+    request_of,
+    resource,
+)
 from web_surface import Surface, consultation, outcome
 
 from payer_gateway.domain.consultation import OPINION_SERVICE
@@ -17,24 +27,6 @@ SUBMIT = "/fhir/CoverageEligibilityRequest/$submit"
 WHOLE = json.loads(encoded(asked_about(consultation("03"))))
 RELATIONSHIP = "http://terminology.hl7.org/CodeSystem/subscriber-relationship"
 Json = dict[str, Any]
-
-
-def at(kind: str, name: str, value: Any) -> Callable[[Json], None]:
-    def change(bundle: Json) -> None:
-        resource(bundle, kind)[name] = value
-
-    return change
-
-
-def asking(name: str, value: Any) -> Callable[[Json], None]:
-    return at("CoverageEligibilityRequest", name, value)
-
-
-def first_item(name: str, value: Any) -> Callable[[Json], None]:
-    def change(bundle: Json) -> None:
-        request_of(bundle)["item"][0][name] = value
-
-    return change
 
 
 def an_earlier_opinion(**parts: Any) -> Json:
