@@ -50,7 +50,8 @@ def worker_name(number: int) -> str:
 
 
 def pick_some(s: Services, source: State, worker: str, limit: int, *, look: bool) -> list[Held]:
-    """Lease what may begin now, with the bytes to send. ``look``: look first without locking."""
+    """Lease what may begin now, with the bytes that are or were sent. ``look``: look first without
+    locking."""
     taken_at = time.monotonic()
     if look:
         with s.database.read() as work:
@@ -67,8 +68,6 @@ def pick_some(s: Services, source: State, worker: str, limit: int, *, look: bool
             limit=limit,
             one_at_a_time=steering.cannot_be_asked(s),
         )
-        if source is not State.READY:
-            return [Held(each, source, None, taken_at) for each in leased]
         stored = bodies.many(work, [(each.row.tenant_id, each.row.body_id) for each in leased])
     return [
         Held(each, source, stored.get((each.row.tenant_id, each.row.body_id)), taken_at)

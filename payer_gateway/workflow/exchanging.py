@@ -15,7 +15,6 @@ from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.insurers import fhir_r4
 from payer_gateway.mapping import inquiry_replies, replies
 from payer_gateway.mapping.profile import Profile
-from payer_gateway.storage import bodies
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.storage.picking import Leased
 from payer_gateway.workflow import recording
@@ -26,8 +25,9 @@ from payer_gateway.workflow.sweeping import profile_of
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A leased submission in this process's hands, with the bytes to send (none for a question).
-    ``taken_at`` is the process's clock before the lease began: the lease ends no sooner."""
+    """A leased submission in this process's hands, with the bytes to send, or that were sent (None:
+    retention has expunged them). ``taken_at`` is the process's clock before the lease began: the
+    lease ends no sooner."""
 
     leased: Leased
     source: State
@@ -48,7 +48,8 @@ class Done:
 
 
 def exchange(s: Services, fence: Fence, held: Held) -> Done:
-    """Send it, or ask about it; never raises for what the network or the insurer does."""
+    """Send it, or ask about it; never raises for what the network or the insurer does. It asks the
+    database for the fence alone: one that is away must not end a thread that holds an answer."""
     profile = profile_of(s, held.leased.row)
     if held.source is State.READY:
         return _send(s, fence, held, profile)
@@ -116,13 +117,13 @@ def _ask(s: Services, held: Held, profile: Profile | None) -> Done:
     if profile is None or template is None:
         nothing = NoReply(NoReplyKind.NOT_SENT, "cannot be asked")
         return Done(held, profile, nothing, Reading(OutcomeClass.NO_ANSWER), "cannot be asked")
-    reply = put_question(s, held.leased, profile, template)
+    reply = put_question(s, held.leased, profile, template, held.body)
     read = (
         inquiry_replies.read_inquiry
         if held.source is State.IN_DOUBT
         else inquiry_replies.read_answer
     )
-    return Done(held, profile, reply, _read(s, read, profile, held, reply))
+    return Done(held, profile, reply, _read(read, profile, held, reply))
 
 
 class _Reader(Protocol):
@@ -137,16 +138,12 @@ class _Reader(Protocol):
     ) -> Reading: ...
 
 
-def _read(
-    s: Services, read: _Reader, profile: Profile, held: Held, reply: Reply | NoReply
-) -> Reading:
+def _read(read: _Reader, profile: Profile, held: Held, reply: Reply | NoReply) -> Reading:
     if not isinstance(reply, Reply):
         return Reading(OutcomeClass.NO_ANSWER)
     row = held.leased.row
-    with s.database.read() as work:
-        sent = bodies.kept(work, row.tenant_id, row.body_id)
     # Only what is said about our own claim counts: some insurers ignore what they are asked for.
-    return read(profile, Use(row.use), reply, identifier=row.claim_identifier, sent=sent)
+    return read(profile, Use(row.use), reply, identifier=row.claim_identifier, sent=held.body)
 
 
 def _poison(held: Held, profile: Profile | None, why: str) -> Done:
