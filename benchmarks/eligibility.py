@@ -152,7 +152,10 @@ def one_by_one(roster: Path, sample: int) -> float:
 
 def _run(roster: Path, out: Path, *more: str) -> tuple[float, float, int]:
     """Seconds of the whole process on the wall and of all its threads on the cores, and the most
-    memory it held in MB."""
+    memory it held in MB. To new names, as each night has: a file system may write a file out before
+    it takes another one's place, which measures the disk."""
+    for old in (out, out.with_name(f"{out.stem}.faults.csv")):
+        old.unlink(missing_ok=True)
     return _command("eligibility", "batch", roster, "--out", out, "--on", ON.isoformat(), *more)
 
 

@@ -85,6 +85,11 @@ def batch(
     each benefit of the plan? One row per member and benefit (docs/batch.md); nothing is kept.
     Exit 1 if any row has a fault."""
     _check_places(file, out, faults_out, as_json)
+    # Reading, deciding and writing have a thread each; more of them for each step of the engine's
+    # would take the cores from one another. It asks for this when it is first imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+    # While decisions are made in Python, those who read and write need it for a moment only.
+    sys.setswitchinterval(0.001)
     # Before all else, for the engine reads while Python still gets itself and the plans ready.
     from payer_gateway.mapping.roster_blocks import blocks_of
 
@@ -108,11 +113,10 @@ def batch(
         benefits=tuple(filter(None, map(str.strip, (benefits or "").split(",")))),
     )
     ask = _with_examples(ask, shelves, diagnosis, procedure)
-    run = decide_roster(shelves, local_operator(), blocks, ask, _progress(file))
-    if out is None:
-        batch_answers.write_csv(sys.stdout.buffer, run.members, run.answers)
-    else:
-        batch_answers.write(out, run.members, run.answers)
+    with batch_answers.writing(out) as answers:
+        run = decide_roster(shelves, local_operator(), blocks, ask, _progress(file), answers.some)
+        answers.all(run.members, run.answers)
+    if out is not None:
         faults_out = faults_out or out.with_name(f"{out.stem}.faults.csv")
     if faults_out is not None:
         batch_answers.write_faults(faults_out, run.faults)

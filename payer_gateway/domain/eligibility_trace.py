@@ -10,6 +10,8 @@ from payer_gateway.domain.eligibility_case import Case
 from payer_gateway.domain.eligibility_rules import RULES, Rule, kind_of
 from payer_gateway.domain.reasons import Reason
 
+_NOT_ASKED = "not asked"
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -36,11 +38,20 @@ class Trail(Sequence[Trace]):
             self._written = tuple(map(self._of, RULES))
         return self._written
 
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What the rules found, without what they looked at."""
+        return tuple(map(self._outcome, RULES))
+
     def _of(self, rule: Rule) -> Trace:
+        outcome = self._outcome(rule)
+        return Trace(rule.name, outcome, {} if outcome == _NOT_ASKED else rule.inputs(self._case))
+
+    def _outcome(self, rule: Rule) -> str:
         if kind_of(self._case.question) not in rule.judges:
-            return Trace(rule.name, "not asked", {})
+            return _NOT_ASKED
         codes = " ".join(reason.code for reason in self._found if reason.rule == rule.name)
-        return Trace(rule.name, codes or "pass", rule.inputs(self._case))
+        return codes or "pass"
 
     @overload
     def __getitem__(self, at: int) -> Trace: ...

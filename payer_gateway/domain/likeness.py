@@ -13,7 +13,7 @@ and amount used) is not taken apart: there both are kept as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -22,6 +22,7 @@ from typing import Any
 from payer_gateway.domain.days import month_end, plus_months
 from payer_gateway.domain.eligibility import Decision, decide
 from payer_gateway.domain.eligibility_question import CodeSets
+from payer_gateway.domain.eligibility_trace import Trace, Trail
 from payer_gateway.domain.money import MINOR_DIGITS
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.roster import Membership, Usage
@@ -76,7 +77,7 @@ class Asked:
 def _seen(decision: Decision) -> object:
     """All that members may differ in, also where a worse reason hides it."""
     return (
-        tuple(trace.outcome for trace in decision.trace),
+        _outcomes(decision.trace),
         decision.cost,
         tuple(decision.remaining.items()),
         decision.remaining_amount,
@@ -84,6 +85,10 @@ def _seen(decision: Decision) -> object:
         decision.bill_first,
         decision.notes,
     )
+
+
+def _outcomes(trace: Sequence[Trace]) -> tuple[str, ...]:
+    return trace.outcomes if isinstance(trace, Trail) else tuple(each.outcome for each in trace)
 
 
 def bounds_of(asked: Asked) -> Bounds:

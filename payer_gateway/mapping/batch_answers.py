@@ -7,13 +7,15 @@ name when it is whole; until then it has another one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, Protocol
 
 import polars as pl
 
@@ -63,6 +65,8 @@ COLUMNS: tuple[Column, ...] = (
 # Where the estimate stands, without member_id.
 _COST = [column.name for column in COLUMNS].index("allowed") - 1
 _AFTER = _COST + 3
+# In a list of names, each with a tab before it.
+_ODD_IN_CSV = ('"', ",", "\r", "\n", "\t-", "\t=", "\t+", "\t@")
 FAULT_COLUMNS = ("line", "column", "value", "cure")
 
 
@@ -105,31 +109,99 @@ def _amount(money: Money | None) -> str | None:
     return None if money is None else str(money.amount)
 
 
-def write(path: Path, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+@contextmanager
+def writing(path: Path | None) -> Iterator[Writing]:
+    """Where the answers of a run go: a file whose name ends in .csv or .parquet, or stdout. What
+    stands under the name is replaced when the block ends."""
+    if path is None:
+        yield _AtTheEnd(lambda members, answers: write_csv(sys.stdout.buffer, members, answers))
+    elif path.suffix.lower() == ".parquet":
+        with _whole(path) as temporary:
+            yield _AtTheEnd(partial(_write_parquet, temporary))
+    else:
+        with (
+            _whole(path) as temporary,
+            temporary.open("wb") as file,
+            ThreadPoolExecutor(1, "answers") as writer,
+        ):
+            yield _AsTheyCome(file, writer)
+
+
+class Writing(Protocol):
     """``members``: member_id, and the first and count of its rows in ``answers``."""
-    with _whole(path) as temporary:
-        if path.suffix.lower() == ".parquet":
-            _write_parquet(temporary, members, answers)
-        else:
-            with temporary.open("wb") as file:
-                write_csv(file, members, answers)
+
+    def some(self, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+        """More members are answered; ``answers`` are all so far."""
+
+    def all(self, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+        """What is to be written, in the end: all that there was some of, or less."""
+
+
+class _AtTheEnd:
+    def __init__(self, write: Callable[[pl.DataFrame, Sequence[tuple[Cell, ...]]], None]) -> None:
+        self.all = write
+
+    def some(self, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+        """Nothing: what is written cannot be taken back there."""
+
+
+class _AsTheyCome:
+    """Writes in a thread of its own while others are still being decided, and begins anew should
+    it turn out that the file named a member twice."""
+
+    def __init__(self, file: BinaryIO, writer: ThreadPoolExecutor) -> None:
+        self._file, self._writer = file, writer
+        self._lines: list[str] = []
+        self._members = self._known = 0
+        self._under_way: list[Future[None]] = [writer.submit(_write_header, file)]
+
+    def some(self, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+        self._members += members.height
+        new = answers[self._known :]
+        self._known = len(answers)
+        self._under_way.append(self._writer.submit(self._write, members, new))
+
+    def all(self, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+        for each in self._under_way:
+            each.result()
+        if members.height != self._members:
+            self._file.seek(0)
+            self._file.truncate()
+            write_csv(self._file, members, answers)
+
+    def _write(self, members: pl.DataFrame, new: Sequence[tuple[Cell, ...]]) -> None:
+        self._lines += _lines(new)
+        _write_members(self._file, members, pl.Series(self._lines, dtype=pl.String))
 
 
 def write_csv(file: IO[bytes], members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
-    """What all answers have in common is put into CSV once for each of them, not once a row."""
-    file.write((",".join(column.name for column in COLUMNS) + "\n").encode())
+    _write_header(file)
     texts = pl.Series(_lines(answers), dtype=pl.String)
-    name = pl.col("member_id")
-    needs_care = name.str.contains('[",\r\n]|^[-=+@\t\r]')
-    if members.select(needs_care.any()).item():
-        careful = name.map_elements(_cell, return_dtype=pl.String)
-        members = members.with_columns(pl.when(needs_care).then(careful).otherwise(name))
     for part in members.iter_slices(250_000):
-        rows = _exploded(part)
-        answer = texts.gather(rows["answer"])
-        pl.DataFrame([rows["member_id"], answer.alias("answer")]).write_csv(
-            file, include_header=False, quote_style="never"
-        )
+        _write_members(file, part, texts)
+
+
+def _write_header(file: IO[bytes]) -> None:
+    file.write((",".join(column.name for column in COLUMNS) + "\n").encode())
+
+
+def _write_members(file: IO[bytes], members: pl.DataFrame, texts: pl.Series) -> None:
+    """What all answers have in common is put into CSV once for each of them, not once a row."""
+    if _need_care(members["member_id"]):
+        careful = pl.col("member_id").map_elements(_cell, return_dtype=pl.String)
+        members = members.with_columns(careful)
+    rows = _exploded(members)
+    answer = texts.gather(rows["answer"])
+    pl.DataFrame([rows["member_id"], answer.alias("answer")]).write_csv(
+        file, include_header=False, quote_style="never"
+    )
+
+
+def _need_care(names: pl.Series) -> bool:
+    """Whether CSV may write one of them otherwise. One look at all of them together costs a
+    quarter of one at each."""
+    text = "".join(["\t", *names.str.join("\t")])
+    return any(mark in text for mark in _ODD_IN_CSV) or text.count("\t") > names.len()
 
 
 def _write_parquet(path: Path, members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:

@@ -32,7 +32,7 @@ from payer_gateway.mapping.roster_file import (
 )
 
 BLOCK = 16 << 20  # bytes: some 150,000 lines; large enough for the engine, small in memory
-_AHEAD = 2  # blocks that are read while the one before them is looked at
+_AHEAD = 4  # blocks that are read while the one before them is looked at
 _ROWS = 131_072  # of a Parquet file at a time
 _MARKS = b',"\r\n'
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(_MARKS))  # ASCII that can be seen, and the space
@@ -153,7 +153,7 @@ def _block(
     if has_odd_text := rows is None:
         rows = _rows_of_grid(data.translate(None, _NO_MARKS), len(names))
     if rows is not None:
-        has_spaces = has_odd_text or (b" " in data and _has_spaces_around(data))
+        has_spaces = has_odd_text or _has_spaces_around(data)
         # What stands around a word must not make another word of it.
         frame = _grid(data, names, {} if has_spaces else kinds)
         if frame is not None:
@@ -187,9 +187,13 @@ def _rows_of_grid(marks: bytes, width: int) -> int | None:
 
 
 def _has_spaces_around(data: bytes) -> bool:
-    parts = data.split(b" ")
-    is_before = any(part[-1:] in (b",", b"\n") for part in parts[:-1])
-    return not parts[0] or is_before or any(part[:1] in (b",", b"\r", b"\n") for part in parts[1:])
+    """Whether a space stands at the beginning or end of a cell. ``data`` ends with a line's end."""
+    at = data.find(b" ")
+    while at >= 0:
+        if at == 0 or data[at - 1] in b",\n" or data[at + 1] in b",\r\n":
+            return True
+        at = data.find(b" ", at + 1)
+    return False
 
 
 def _grid(data: bytes, names: Sequence[str], kinds: _Kinds) -> pl.DataFrame | None:

@@ -178,7 +178,9 @@ class Sorter:
 
     def _keys(self) -> list[pl.Expr]:
         def unless(settled: pl.Expr, name: str) -> pl.Expr:
-            return pl.when(~settled.fill_null(False)).then(name).alias(name)
+            # Of a file that names no plan there is not even a type.
+            is_settled = settled.cast(pl.Boolean).fill_null(False)
+            return pl.when(~is_settled).then(name).alias(name)
 
         start, end, ago = pl.col("cover_start_day"), pl.col("cover_end_day"), "cover_end_apart"
         is_paid = pl.col("paid_through_day") >= self._of("plan", "paid_from")
@@ -187,7 +189,7 @@ class Sorter:
         has_no_other = pl.all_horizontal(pl.col(name).is_null() for name in others)
         met, amount = pl.col("deductible_met"), self._of("deductible_met", "amount")
         none, full = self._of("plan", "met_none"), self._of("plan", "met_full")
-        reads_amount_used = self._of("plan", "reads_amount_used")
+        reads_amount_used = self._of("plan", "reads_amount_used").cast(pl.Boolean)
         # 0 none of the deductible, 1 all of it, 2 some; else the number of the text, and 3.
         met_class = (
             pl.when(met.is_null() | reads_amount_used | amount.is_null())

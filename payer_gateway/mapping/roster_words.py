@@ -19,11 +19,11 @@ class Words:
         self._look = look
         self._held: pl.Series | None = None
 
-    def add(self, column: pl.Series) -> None:
+    def add(self, column: pl.Series, highest: int | None) -> None:
         """Look at what a block says for the first time. ``column``: of a kind of its own, the same
-        one in every block of a run."""
-        highest, known = column.to_physical().max(), self.facts.height
-        if not isinstance(highest, int) or highest < known:
+        one in every block of a run; ``highest``: of its numbers."""
+        known = self.facts.height
+        if highest is None or highest < known:
             return
         # The engine numbers words as they come, without gaps, while a column of them is held; for
         # a number that is none it raises.
@@ -42,9 +42,10 @@ class Words:
 
 def numbered(frame: pl.DataFrame, words: Mapping[str, Words]) -> pl.DataFrame:
     """The frame with the numbers of those columns' texts, and every word looked at."""
-    for name, each in words.items():
-        each.add(frame[name])
-    return frame.with_columns(pl.col(*words).to_physical())
+    numbers = frame.with_columns(pl.col(*words).to_physical())
+    for name, highest in numbers.select(pl.col(*words).max()).row(0, named=True).items():
+        words[name].add(frame[name], highest)
+    return numbers
 
 
 def one_number(columns: pl.DataFrame) -> pl.Series:

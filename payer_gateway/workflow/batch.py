@@ -46,9 +46,10 @@ _PART = KEYS.index("deductible_part")
 _MET = [column.name for column in COLUMNS].index("deductible_met")
 _MEMBERS = {"member_id": pl.String, "first": pl.UInt32, "count": pl.UInt32}
 _Key = tuple[int | None, ...]  # of ``KEYS``
-# What upper case, spaces and hyphens may have a part in.
-_NOT_BARE = r"[^!-,.-`{-~]"
 Progress = Callable[[int, int], None]  # of the file read so far (bytes; of Parquet rows), rows
+# Told of members as soon as they are answered, with all answers so far: what ``Run`` holds, apart
+# from members that a file names twice.
+Answered = Callable[[pl.DataFrame, Sequence[tuple[Cell, ...]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,17 @@ class _Group:
     priced: dict[int, Case]  # of the answers that have an estimate, by their place
 
 
+def _no_one(_members: pl.DataFrame, _answers: Sequence[tuple[Cell, ...]]) -> None:
+    """Nobody waits for answers before all are there."""
+
+
 def decide_roster(
     shelves: Shelves,
     principal: Principal,
     blocks: Iterable[Block],
     ask: Ask,
     progress: Progress,
+    answered: Answered = _no_one,
 ) -> Run:
     """Of all blocks of a file. Raises NotAllowed, and what reading them raises."""
     principal.must_be_allowed(Act.DECIDE_ROSTER)
@@ -95,6 +101,7 @@ def decide_roster(
     parts: list[pl.DataFrame] = []
     for block in blocks:
         parts.append(_answered(run, judge, block))
+        answered(parts[-1].select(*_MEMBERS), judge.answers)
         progress(block.read, run.rows)
     run.answers, run.decided = judge.answers, judge.decided
     if parts:
@@ -104,7 +111,8 @@ def decide_roster(
 
 
 def _answered(run: Run, judge: _Judge, block: Block) -> pl.DataFrame:
-    """Of every good row of a block: line, member_id, its group, and a hash of whom it names."""
+    """Of every good row of a block: line, member_id, the first and count of its answers, its group,
+    and a hash of whom it names."""
     run.rows += block.frame.height + len(block.faults)
     run.faults += block.faults
     keys, may_be_wrong = judge.sorter.sorted_out(block)
@@ -118,14 +126,27 @@ def _answered(run: Run, judge: _Judge, block: Block) -> pl.DataFrame:
             run.faults += judge.faults_of(row, row[-2])
         rows = rows.filter(pl.col("group").is_not_null())
     # Numbers as they are compared; most need no change.
-    is_bare = not rows["member_id"].str.contains(_NOT_BARE).any()
-    who = pl.col("member_id") if is_bare else _bare()
-    return rows.select("line", "member_id", "group", who.hash().alias("who"))
+    who = pl.col("member_id") if _are_bare(rows["member_id"]) else _bare()
+    first, count = pl.Series(judge.first, dtype=pl.UInt32), pl.Series(judge.count, dtype=pl.UInt32)
+    return rows.select(
+        "line",
+        "member_id",
+        pl.lit(first).gather(pl.col("group")).alias("first"),
+        pl.lit(count).gather(pl.col("group")).alias("count"),
+        "group",
+        who.hash().alias("who"),
+    )
 
 
 def _bare() -> pl.Expr:
     """A member's number as numbers are compared: case, spaces and hyphens apart."""
     return pl.col("member_id").str.to_uppercase().str.replace_all("[ -]", "").alias("bare")
+
+
+def _are_bare(names: pl.Series) -> bool:
+    """One look at all of them together costs a quarter of one at each."""
+    text = "".join(names.str.join("\n"))
+    return text.isascii() and " " not in text and "-" not in text and text == text.upper()
 
 
 def _looked_at(run: Run, judge: _Judge, rows: pl.DataFrame, may_be_wrong: pl.Series) -> pl.Series:
@@ -153,12 +174,7 @@ def _groups(judge: _Judge, keys: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
 
 def _put_together(run: Run, rows: pl.DataFrame, judge: _Judge) -> None:
     rows = _once_each(run, rows, judge)
-    first, count = pl.Series(judge.first, dtype=pl.UInt32), pl.Series(judge.count, dtype=pl.UInt32)
-    run.members = rows.select(
-        "member_id",
-        pl.lit(first).gather(pl.col("group")).alias("first"),
-        pl.lit(count).gather(pl.col("group")).alias("count"),
-    )
+    run.members = rows.select(*_MEMBERS)
     sizes = Counter(dict(rows.group_by("group").len().rows()))
     told: dict[str, Counter[str]] = {}
     for group, n in sizes.items():

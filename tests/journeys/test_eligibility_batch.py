@@ -142,6 +142,34 @@ def test_without_out_the_answers_stand_on_stdout_and_the_rest_on_stderr(tmp_path
     assert "\r" not in done.stderr
 
 
+def test_a_roster_in_which_no_row_names_a_plan_is_told_row_by_row(tmp_path: Path) -> None:
+    file = roster(tmp_path, "NORTHWIND-PPO,,W1,1979-05-14,2026-01-01,,,")
+
+    done = run(file, "--out", "answers.csv", cwd=tmp_path)
+
+    assert done.returncode == 1, done.stderr
+    assert rows_of(tmp_path / "answers.csv") == []
+    (fault,) = rows_of(tmp_path / "answers.faults.csv")
+    assert (fault["line"], fault["column"]) == ("2", "plan")
+
+
+def test_a_member_that_turns_out_to_stand_twice_in_a_long_file_is_answered_once(
+    tmp_path: Path,
+) -> None:
+    """The first one's answer may have been written when the second one comes."""
+    rows = [f"NORTHWIND-PPO,US-PPO-2026,W{n},1979-05-14,2026-01-01,,," for n in range(400_000)]
+    file = roster(tmp_path, *rows, "NORTHWIND-PPO,US-PPO-2026,w-7,1979-05-14,2026-01-01,,,")
+
+    done = run(file, "--out", "answers.csv", "--benefits", "oncology", "--json", cwd=tmp_path)
+
+    assert json.loads(done.stdout)["members"] == 400_000
+    (fault,) = rows_of(tmp_path / "answers.faults.csv")
+    assert (fault["line"], fault["value"]) == ("400002", "w-7")
+    with (tmp_path / "answers.csv").open(encoding="utf-8") as answers:
+        names = [line.partition(",")[0] for line in answers]
+    assert names == ["member_id", *(f"W{n}" for n in range(400_000))]
+
+
 def test_what_a_spreadsheet_takes_for_a_formula_is_written_as_text(tmp_path: Path) -> None:
     file = roster(tmp_path, 'NORTHWIND-PPO,US-PPO-2026,"=1+1,""x""",1979-05-14,2026-01-01,,,')
 
