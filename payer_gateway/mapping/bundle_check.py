@@ -38,7 +38,7 @@ def check(
         return found.problems
     entries = bundle.get("entry", ())
     resources = [entry.get("resource", {}) for entry in entries]
-    problems = list(_entries(bundle, entries))
+    problems = list(_entries(bundle, entries, are_guids=found is None))
     if found is not None:
         problems += _references(entries, found)
     problems += _required(resources)
@@ -50,7 +50,7 @@ def check(
     return [*problems, *_claim(claims[0])]
 
 
-def _entries(bundle: Resource, entries: Sequence[Any]) -> Iterator[str]:
+def _entries(bundle: Resource, entries: Sequence[Any], *, are_guids: bool) -> Iterator[str]:
     """Addresses within the Bundle."""
     if bundle.get("type") not in TYPES_SENT:
         yield "Bundle.type: no such Bundle is sent"
@@ -59,7 +59,7 @@ def _entries(bundle: Resource, entries: Sequence[Any]) -> Iterator[str]:
         url, resource = entry.get("fullUrl"), entry["resource"]
         if url != f"urn:uuid:{resource.get('id')}":
             yield f"{resource['resourceType']}: fullUrl and id differ"
-        elif not is_guid(url):
+        elif not are_guids and not is_guid(url):
             yield f"{resource['resourceType']}: fullUrl is no GUID in small letters"
     urls = [entry.get("fullUrl") for entry in entries]
     if len(set(urls)) < len(urls):

@@ -15,7 +15,7 @@ from test_fast_ways import CONSULTATIONS
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
-from payer_gateway.mapping import bundle
+from payer_gateway.mapping import bundle, bundle_check
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.mapping.fhir.acceptance import MAX_FORMS, same_for_all
 from payer_gateway.mapping.fhir.shapes import STANDARDS, Check, standard
@@ -131,6 +131,18 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield value, step
         if isinstance(inner, dict | list):
             yield from places(inner)
+
+
+def test_two_addresses_in_one_are_no_address() -> None:
+    """Addresses are looked at together, a line each."""
+    name, written_in, made, known = EVERY[0]
+    twofold = copy.deepcopy(made)
+    entry = twofold["entry"][-1]
+    entry["resource"]["id"] += "\n" + NOWHERE
+    entry["fullUrl"] = f"urn:uuid:{entry['resource']['id']}"
+
+    assert not standard(written_in).acceptance.accepts(twofold, known), name
+    assert any("fullUrl" in each for each in bundle_check.check(twofold, written_in, known))
 
 
 def test_the_order_of_elements_does_not_matter() -> None:

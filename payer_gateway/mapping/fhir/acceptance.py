@@ -13,6 +13,7 @@ ways and holds the two equal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,12 +27,18 @@ class Seen:
     """What stands around a value: where each address of the Bundle leads to, and the identities of
     objects that are the same in every Bundle and never change."""
 
-    __slots__ = ("kinds", "known", "resource")
+    __slots__ = ("ids", "kinds", "known", "resource")
 
     def __init__(
         self, kinds: Mapping[str, str], known: frozenset[int], resource: Callable[..., None]
     ) -> None:
         self.kinds, self.known, self.resource = kinds, known, resource
+        self.ids = {url[_LEAD:] for url in kinds}
+
+
+# All addresses of a Bundle in one look, a line each: some twenty, never met again.
+_GUIDS = re.compile(r"(?:urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n)*")
+_LEAD = len("urn:uuid:")
 
 
 def same_for_all(constants: Iterable[Any]) -> frozenset[int]:
@@ -73,11 +80,14 @@ class Acceptance:
         self._resources: dict[tuple[str, str], Forms] = {}
 
     def accepts(self, bundle: Any, known: frozenset[int] = frozenset()) -> bool:
-        """Whether a Bundle is known to be sound, and its references lead to entries of it that may
-        stand there. ``known``: identities of objects that are the same in every Bundle, never
-        change and hold no reference."""
+        """Whether a Bundle is known to be sound, its addresses are GUIDs, and its references lead
+        to entries of it that may stand there. ``known``: identities of objects that are the same
+        in every Bundle, never change and hold no reference."""
         try:
             kinds = {e["fullUrl"]: e["resource"]["resourceType"] for e in bundle["entry"]}
+            addresses = "\n".join((*kinds, ""))
+            if addresses.count("\n") > len(kinds) or _GUIDS.fullmatch(addresses) is None:
+                return False
             self._resource(bundle, None, None, Seen(kinds, known, self._resource))
         except (Unsound, TypeError, ValueError, AttributeError, LookupError):
             return False  # something in it is of a wrong type, or worse

@@ -55,6 +55,9 @@ _PRIMITIVES: Mapping[str, str] = {
     "xhtml": "type({x}) is str and {x}",
     **{name: f"type({{x}}) is str and P_{name}({{x}})" for name in PATTERNS},
     **{name: f"type({{x}}) is str and ({{x}} in G_{name} or L_{name}({{x}}))" for name in _GOOD},
+    # Addresses within the Bundle were looked at together, and are not met again.
+    "uri": "type({x}) is str and ({x} in c.kinds or {x} in G_uri or L_uri({x}))",
+    "id": "type({x}) is str and ({x} in c.ids or P_id({x}))",
 }
 _SAME_FOR_ALL = frozenset({"CodeableConcept", "Meta", "Extension", "Coding", "ContactPoint"})
 """Types whose values are often the same object in every Bundle."""
