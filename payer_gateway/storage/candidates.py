@@ -126,19 +126,15 @@ def _lane_is_free(*, is_postgresql: bool) -> list[ColumnElement[bool]]:
         _other.c.tenant_id.is_not_distinct_from(submission.c.tenant_id),
         _other.c.insurer_id.is_not_distinct_from(submission.c.insurer_id),
     )
+    followed = select(_other.c.id).where(
+        _other.c.tenant_id == submission.c.tenant_id,
+        _other.c.id == submission.c.follows_id,
+        stands_in(_other.c.state, (State.REJECTED, State.NEEDS_HUMAN)),
+    )
     if is_postgresql:
         # Looked up for each row that is about to be taken, never joined to all that are due.
-        older = older.offset(0)
-    followed = (
-        select(_other.c.id)
-        .where(
-            _other.c.tenant_id == submission.c.tenant_id,
-            _other.c.id == submission.c.follows_id,
-            stands_in(_other.c.state, (State.REJECTED, State.NEEDS_HUMAN)),
-        )
-        .exists()
-    )
-    return [~older.exists(), ~followed]
+        older, followed = older.offset(0), followed.offset(0)
+    return [~older.exists(), ~followed.exists()]
 
 
 @dataclass(frozen=True, slots=True)

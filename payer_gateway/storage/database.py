@@ -31,6 +31,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from payer_gateway.domain.errors import SettingError
 from payer_gateway.storage.driver import IS_READING, look_up, must_be_allowed
 
+PREPARED_FROM = 3  # what is run as often as that on one connection is prepared there
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -68,10 +69,10 @@ class Database:
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_size=20,
                 max_overflow=20,
-                # Nothing that lives in a session: pgbouncer may hand out another one each time.
                 connect_args={"prepare_threshold": None},
             )
             _ping_what_idled(self.engine)
+            _prepare_statements(self.engine)
             # For reading, on the same connections: each statement sees what is committed when it
             # begins, in a transaction as without one. Without, there is no BEGIN and no COMMIT,
             # which are two trips to the server.
@@ -283,6 +284,19 @@ def _ping_what_idled(engine: Engine) -> None:
             engine.dialect.do_ping(dbapi)
         except engine.dialect.loaded_dbapi.Error as exc:
             raise DisconnectionError() from exc
+
+
+def _prepare_statements(engine: Engine) -> None:
+    """The server plans a statement once for each connection, not at each run, which takes it longer
+    than most runs. Not through a pooler, which may hand out another session each time; there the
+    process that answers is not the one that greeted us."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi: Any, _record: Any) -> None:
+        (answers,) = dbapi.execute("SELECT pg_backend_pid()").fetchone()
+        dbapi.rollback()
+        if answers == dbapi.info.backend_pid:
+            dbapi.prepare_threshold = PREPARED_FROM
 
 
 def _must_fit(found: str | None) -> None:

@@ -38,7 +38,9 @@ def _run(conn: Connection, statement: str, values: Any, *, many: bool, fetch: bo
     must_be_allowed(conn, statement)
     dialect: Any = conn.dialect
     try:
-        cursor = conn.connection.cursor()
+        # Bytes, ids and instants come as they are, not as text to be read.
+        how = {"binary": True} if fetch and dialect.name == "postgresql" else {}
+        cursor = conn.connection.cursor(**how)
         (cursor.executemany if many else cursor.execute)(statement, values)
         # SQLite goes on working while it is fetched from, and may fail there, too.
         return cursor.fetchall() if fetch else cursor.rowcount

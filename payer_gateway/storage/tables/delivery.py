@@ -134,7 +134,13 @@ submission = Table(
     Column("closed_at", Instant),
     PrimaryKeyConstraint("tenant_id", "insurer_id", "id"),
     UniqueConstraint("id"),
-    UniqueConstraint("tenant_id", "insurer_id", "claim_identifier"),
+    # The identifier first: for one submission nobody shall go through an insurer's all (0007).
+    UniqueConstraint(
+        "claim_identifier",
+        "tenant_id",
+        "insurer_id",
+        name="uq_submission_tenant_id_insurer_id_claim_identifier",
+    ),
     ForeignKeyConstraint(["tenant_id", "claim_id"], ["claim.tenant_id", "claim.id"]),
     ForeignKeyConstraint(["tenant_id", "body_id"], ["body.tenant_id", "body.id"]),
     ForeignKeyConstraint(["tenant_id", "insurer_id"], ["insurer.tenant_id", "insurer.id"]),
