@@ -42,6 +42,8 @@ def check(file: Path, as_json: bool) -> None:
 
 def in_words(answer: dict[str, Any]) -> str:
     """One coverage's answer for people."""
+    from payer_gateway.domain.notes import in_words as sentence_of
+
     plan = f"{answer['plan']} ({answer['insurer']})" if answer["plan"] else "no coverage"
     lines = [f"{plan}: {answer['decision']}"]
     lines += [f"  {each['code']}: {each['sentence']}" for each in answer["reasons"]]
@@ -51,7 +53,7 @@ def in_words(answer: dict[str, Any]) -> str:
         lines.append(f"  The member pays {money} (estimate), the plan {cost['plan']}.")
     if answer["eligible_from"]:
         lines.append(f"  Covered from {answer['eligible_from']}.")
-    lines += [f"  Note: {note}" for note in answer["notes"]]
+    lines += [f"  {note}: {sentence_of(note)}" for note in answer["notes"]]
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 from builders import ROOT
 
+from payer_gateway.domain import notes
 from payer_gateway.domain.reasons import MEANINGS, Code, Meaning, Reason, Verdict
 
 DOCUMENT = ROOT / "docs" / "reasons.md"
@@ -97,7 +98,7 @@ def test_the_document_says_what_the_code_says_both_ways() -> None:
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             effect = line[3:]
-        if line.startswith("| `"):
+        if line.startswith("| `") and effect != "Notes":
             documented.append((effect, *(cell.strip() for cell in line.strip("|").split(" | "))))
 
     in_code = [
@@ -132,3 +133,21 @@ def test_every_reason_can_be_said_to_a_manager_and_to_a_patient(code: Code) -> N
 
 def test_a_field_that_an_older_decision_did_not_keep_is_said_to_be_missing() -> None:
     assert Reason(Code.WAITING_PERIOD, "waiting-period").sentence.startswith("Covered from (not")
+
+
+def test_every_note_has_a_sentence_and_the_document_says_the_same() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8").partition("## Notes")[2]
+    told = dict(re.findall(r"^\| `([A-Z_]+)…?` \| (.+) \|$", text, re.MULTILINE))
+    assert told == {begins: said.replace("{}", "…") for begins, said in notes.SENTENCES.items()}
+
+    made = (ROOT / "payer_gateway" / "domain" / "eligibility.py").read_text(encoding="utf-8")
+    body = made.partition("def _notes(")[2].partition("\ndef ")[0]
+    in_code = set(re.findall(r'"([A-Z][A-Z_]{5,})[{"]', body))
+    assert in_code == set(notes.SENTENCES)
+
+
+def test_a_note_is_said_with_what_its_code_ends_with() -> None:
+    assert notes.in_words("DEPENDENT_COVERAGE_ENDS_2026-12-31") == (
+        "Cover as a dependent ends on 2026-12-31."
+    )
+    assert notes.in_words("SOMETHING_NEW") == "SOMETHING_NEW"
