@@ -23,7 +23,7 @@ demo: $(READY) ## Watch consultations travel the whole way (CONSULTATIONS=folder
 
 test: $(READY) ## The whole test suite, on SQLite and PostgreSQL (a wheel brings the server)
 	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --ignore tests/faults
-	$(BIN)/pytest tests/faults
+	$(BIN)/pytest -n 2 --dist loadfile tests/faults
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -33,11 +33,12 @@ lint: $(READY)
 
 check: lint test ## What CI runs: lint, types, import contracts, tests
 
+# Most of their time is waiting: two processes, and no more, for leases end by the clock.
 faults: $(READY) ## The fault laboratory, short (part of test): killed, frozen, cut off; then the counts
-	$(BIN)/pytest tests/faults
+	$(BIN)/pytest -n 2 --dist loadfile tests/faults
 
 faults-full: $(READY) ## The fault laboratory, long: more than 1,200 killed processes
-	FAULTS=full $(BIN)/pytest tests/faults
+	FAULTS=full $(BIN)/pytest -n 2 --dist loadfile tests/faults
 	$(BIN)/python tests/faults/faults_matrix.py
 
 fault-matrix: $(READY) ## Take each rule of delivery away, see what notices, write docs/fault-matrix.md

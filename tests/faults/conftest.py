@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,19 @@ def report(request: pytest.FixtureRequest) -> Callable[[str, Tally], None]:
         assert tally.is_clean, f"{tally.told()}\n" + "\n".join(tally.findings)
 
     return told
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Run by several processes, each tells what it counted."""
+    if hasattr(session.config, "workeroutput"):
+        counted = {experiment: asdict(tally) for experiment, tally in _told.items()}
+        session.config.workeroutput["faults"] = counted
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for experiment, counted in getattr(node, "workeroutput", {}).get("faults", {}).items():
+        _told.setdefault(experiment, Tally()).add(Tally(**counted))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
