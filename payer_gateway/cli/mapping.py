@@ -96,7 +96,7 @@ def release(name: str) -> None:
 def render(name: str, consultation: str | None, use: str, resolved: bool) -> None:
     """Print the Bundle(s) that CONSULTATION becomes for insurer NAME, one JSON line each, whatever
     the decision was. CONSULTATION: a file, the id of one taken in, or the name of one of NAME's
-    golden cases."""
+    golden cases, then by its claim.json."""
     from payer_gateway.mapping.canonical import canonical_json
     from payer_gateway.mapping.profile import Shelf
 
@@ -111,7 +111,8 @@ def render(name: str, consultation: str | None, use: str, resolved: bool) -> Non
         from payer_gateway.workflow import rendering
 
         uses = (Use(use),)
-        file = _case_of(settings, name, consultation) or Path(consultation)
+        case = _case_of(settings, name, consultation)
+        file = case or Path(consultation)
         if not file.is_file() and not _is_id(consultation):
             known = ", ".join(sorted(_cases(settings, name))) or "none yet"
             raise NotFound(
@@ -122,7 +123,8 @@ def render(name: str, consultation: str | None, use: str, resolved: bool) -> Non
         with opened(store=document is None) as services:
             if document is None:
                 document = rendering.stored_document(services, local_operator(), consultation)
-            lines = rendering.render(services, name, document, uses)
+            kept = rendering.golden(services, name, case.parent, Use(use)) if case else None
+            lines = [kept] if kept else rendering.render(services, name, document, uses)
     for line in lines:
         sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()

@@ -9,6 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# Framing, address and sign-in are the gateway's: an insurer's file that set them would break one.
+OUR_HEADERS = frozenset(
+    {"authorization", "connection", "content-length", "host", "transfer-encoding", "user-agent"}
+)
+
 
 class NoReplyKind(StrEnum):
     """How far an exchange without a readable answer had come."""

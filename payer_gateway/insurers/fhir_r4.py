@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin
 
 from payer_gateway import __version__
 from payer_gateway.domain.errors import MappingError, SettingError
-from payer_gateway.domain.exchange import Request
+from payer_gateway.domain.exchange import OUR_HEADERS, Request
 
 FHIR_JSON = "application/fhir+json"
 USER_AGENT = f"payer-gateway/{__version__}"
@@ -28,10 +28,6 @@ _VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _PATH = re.compile(r"[A-Za-z0-9$_.~-]+(/[A-Za-z0-9$_.~-]+)*")
 _QUERY = re.compile(r"[A-Za-z0-9$_.~:&=,%-]+")
 _PLACE = "{identifier}"
-# Framing, address and sign-in are ours; a profile that sets them would break one of them.
-_OURS = frozenset(
-    {"authorization", "connection", "content-length", "host", "transfer-encoding", "user-agent"}
-)
 
 
 def submit(
@@ -166,7 +162,7 @@ def _joined(sent: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, st
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
             raise MappingError(f"header name {name!r} cannot be sent; use letters, digits and '-'")
-        if name.lower() in _OURS:
+        if name.lower() in OUR_HEADERS:
             raise MappingError(f"header {name} is set by the gateway; take it out of the profile")
         if not _VISIBLE.fullmatch(value):
             raise MappingError(

@@ -48,7 +48,8 @@ def build(
     """
     bundle = render(profile, consultation, coverage, claim, decision, previous)
     speech = profile.speeches[claim.use]
-    problems = bundle_check.check(bundle, speech.standard, speech.known)
+    found = frozenset([each.coding.code for each in consultation.diagnoses])
+    problems = bundle_check.check(bundle, speech.standard, speech.known, found)
     if problems:
         raise MappingError(f"{profile.file}: the Bundle is not sound: {'; '.join(problems)}")
     return Built(encode_checked(bundle), bundle, consultation.billed)

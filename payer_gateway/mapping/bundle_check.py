@@ -28,10 +28,14 @@ OPINION_INFO = "https://payer-gateway.example/CodeSystem/opinion-supporting-info
 
 
 def check(
-    bundle: Resource, written_in: str = "r4", known: frozenset[int] = frozenset()
+    bundle: Resource,
+    written_in: str = "r4",
+    known: frozenset[int] = frozenset(),
+    diagnoses: frozenset[str] = frozenset(),
 ) -> list[str]:
     """Every problem found. ``written_in``: the standard, one of ``fhir.shapes.STANDARDS``;
-    ``known``: what is the same in every Bundle (``fhir.acceptance.same_for_all``)."""
+    ``known``: what is the same in every Bundle (``fhir.acceptance.same_for_all``); ``diagnoses``:
+    the codes of what was found, one of which has to be told."""
     shapes = standard(written_in)
     found = None if shapes.acceptance.accepts(bundle, known) else shapes.check(bundle)
     if found is not None and found.problems:
@@ -47,7 +51,7 @@ def check(
         return [*problems, "Bundle.entry: a Claim must be first"]
     if len(claims) > 1 + bool(claims[0].get("related")):
         problems.append("Bundle.entry: one Claim, and beside it only the one that it updates")
-    return [*problems, *_claim(claims[0])]
+    return [*problems, *_claim(claims[0], diagnoses)]
 
 
 def _entries(bundle: Resource, entries: Sequence[Any], *, are_guids: bool) -> Iterator[str]:
@@ -89,15 +93,17 @@ def _required(resources: Sequence[Resource]) -> Iterator[str]:
                     yield f"{kind}.identifier: the NPI's check digit is wrong"
 
 
-def _claim(claim: Resource) -> Iterator[str]:
+def _claim(claim: Resource, diagnoses: frozenset[str] = frozenset()) -> Iterator[str]:
     numbers: dict[str, set[object]] = {}
     for name in ("item", "careTeam", "diagnosis", "supportingInfo", "insurance"):
         entries = claim.get(name, ())
         numbers[name] = {each.get("sequence") for each in entries}  # positive, if it is there
         if len(numbers[name]) != len(entries) or None in numbers[name]:
             yield f"Claim.{name}.sequence: is not unique and positive"
-    if not claim.get("diagnosis") and not any(map(_is_diagnosis, claim.get("supportingInfo", ()))):
-        yield "Claim.diagnosis: is missing"
+    if not claim.get("diagnosis"):
+        info = claim.get("supportingInfo", ())
+        if not any(_is_diagnosis(each, diagnoses) for each in info):
+            yield "Claim.diagnosis: is missing"
     for each in claim.get("identifier", ()):
         if not each.get("system") or not each.get("value"):
             yield "Claim.identifier: write system and value"
@@ -127,8 +133,11 @@ def _claim(claim: Resource) -> Iterator[str]:
             yield f"Claim.item[{n}].servicedDate: lies outside billablePeriod"
 
 
-def _is_diagnosis(info: Mapping[str, Any]) -> bool:
-    """What was found, in a code set that the insurer's standard takes for no diagnosis."""
+def _is_diagnosis(info: Mapping[str, Any], diagnoses: frozenset[str]) -> bool:
+    """What was found, in a code set that the insurer's standard takes for no diagnosis. An insurer
+    may call its category otherwise, and the code set; the code stays."""
+    if any(each.get("code") in diagnoses for each in info.get("code", {}).get("coding", ())):
+        return True
     told_as = info.get("category", {}).get("coding", ())
     return {"system": OPINION_INFO, "code": "diagnosis"} in told_as
 

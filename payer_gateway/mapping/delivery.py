@@ -8,6 +8,7 @@ from typing import Literal
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
+from payer_gateway.domain.exchange import OUR_HEADERS
 from payer_gateway.mapping.profile_file import Document
 
 _LIST = "Claim?created=ge{from}&created=le{to}"
@@ -69,6 +70,12 @@ def _delivery(d: Document, where: str) -> Delivery:
     if delivery.settle_s <= delivery.timeout_s:
         raise MappingError(
             f"{where}: delivery.settle: write more than the timeout; the insurer may still book"
+        )
+    header = delivery.idempotency_header or ""
+    if header.lower() in OUR_HEADERS:
+        raise MappingError(
+            f"{where}: delivery.idempotency_header: {header} is set by the gateway; write another"
+            " one, such as Idempotency-Key, or none"
         )
     return delivery
 

@@ -81,7 +81,7 @@ class ReplyCase:
 def load_cases(folder: Path) -> tuple[Case, ...]:
     """Every case of one insurer's version. Raises MappingError for a case that cannot be read."""
     found = sorted(folder.glob("*/consultation.json"))
-    return tuple(_case(path.parent) for path in found)
+    return tuple(load_case(path.parent) for path in found)
 
 
 def load_replies(folder: Path) -> tuple[ReplyCase, ...]:
@@ -102,7 +102,7 @@ def write_goldens(profile: Profile, fixtures: Path, *, missing_only: bool = Fals
     made: list[tuple[Path, object]] = []
     folder = fixtures / profile.name / f"v{profile.version}"
     for path in sorted(folder.glob("*/consultation.json")):
-        case = _case(path.parent)
+        case = load_case(path.parent)
         if missing_only and case.bundles:
             continue
         for use, claim in case.claims.items():
@@ -138,7 +138,8 @@ def reply_folders(profile: Profile, fixtures: Path) -> list[Path]:
     return [*(fixtures / "replies" / dialect for dialect in dialects), own]
 
 
-def _case(folder: Path) -> Case:
+def load_case(folder: Path) -> Case:
+    """One case. Raises MappingError for one that cannot be read."""
     try:
         consultation = read_consultation((folder / "consultation.json").read_bytes()).consultation
     except InvalidInput as error:

@@ -127,9 +127,11 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
         yield f"{where}: its coverage names {case.coverage.insurer!r}; add that to aliases"
     fee = profile.agreed_fee(case.consultation.services)
     if (None if fee is None else str(fee)) != case.agreed_fee:
-        yield f"{where}: agreed fee: expected {case.agreed_fee}, got {fee}"
+        told = "take agreed_fee out of" if fee is None else f'write "agreed_fee": "{fee}" into'
+        yield f"{where}: its claim.json expects the fee {case.agreed_fee}; {told} it"
+    found = frozenset([each.coding.code for each in case.consultation.diagnoses])
     for use, claim in case.claims.items():
-        written_in = profile.speeches[use].standard
+        speech = profile.speeches[use]
         try:
             before = case.previous.get(use)
             bundle = render(profile, case.consultation, case.coverage, claim, case.decision, before)
@@ -141,13 +143,18 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
         if kept is not None and body != kept:
             yield from _differences(f"{where}: {use}", parse_json(kept), bundle)
             continue
-        yield from (f"{where}: {use}: {problem}" for problem in bundle_problems(bundle, written_in))
+        problems = bundle_problems(bundle, speech.standard, speech.known, found)
+        yield from (f"{where}: {use}: {problem}" for problem in problems)
 
 
 def _reply_problems(profile: Profile, case: ReplyCase) -> Iterator[str]:
     got = reading_json(case.read(profile))
-    if got != case.expected:
-        yield from _differences(f"{case.file.parent.name}/{case.file.name}", case.expected, got)
+    where = f"{case.file.parent.name}/{case.file.name}"
+    if not case.expected and got:
+        whole = canonical_json(got).decode()
+        yield f'{where}: nothing is expected; if it is read rightly, write "expect": {whole}'
+    elif got != case.expected:
+        yield from _differences(where, case.expected, got)
 
 
 def idle(profile: Profile, goldens: Goldens) -> Iterator[str]:

@@ -207,6 +207,9 @@ class _Reader:
         product = f"{path}.productOrService"
         codings = dicts(part(item, "productOrService").get("coding"))
         known, system = self.profile.codes_for(read_text(self.claim.get("use")))
+        if item.get("detail") and self.profile.case_rate_codes:
+            # What its parts are billed as in one.
+            known, system = self.profile.case_rate_codes, self.profile.case_rate_system
         codes = tuple(
             code
             for coding in codings

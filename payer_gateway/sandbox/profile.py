@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+_USES = ("claim", "preauthorization")
+_POST, _PLACE = "POST ", "{identifier}"
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -17,6 +20,13 @@ class Profile:
     service_system: str | None = None
     service_codes: frozenset[str] = frozenset()
     fees: dict[str, Decimal] = field(default_factory=dict)
+    case_rate_system: str | None = None
+    case_rate_codes: frozenset[str] = frozenset()
+    # Where it is reached, beside the usual addresses: path → the parameter that names the claim.
+    submit_paths: frozenset[str] = frozenset()
+    inquire_paths: frozenset[str] = frozenset()
+    claim_searches: dict[str, str] = field(default_factory=dict)
+    answer_searches: dict[str, str] = field(default_factory=dict)
     # Of prior authorizations, where they are asked for in another dialect than claims.
     requested_system: str | None = None
     requested_codes: frozenset[str] = frozenset()
@@ -40,6 +50,11 @@ class Profile:
         Raises ValueError for a fee that is no amount.
         """
         raw = raw or {}
+        deliveries = [_section(_section(raw, "deliveries"), use) for use in _USES]
+        questions = [_text(each.get("inquire")) or "" for each in deliveries]
+        answers = [_text(each.get("answer")) or "" for each in deliveries]
+        operations = [each for each in (*questions, *answers) if each.startswith(_POST)]
+        case_rate = _section(_section(raw, "codes"), "case_rate")
         payer = _section(_section(raw, "payer"), "identifier")
         service = _section(_section(raw, "codes"), "service")
         asked = _section(_section(raw, "uses"), "preauthorization")
@@ -50,6 +65,14 @@ class Profile:
             requested_system=_text(requested.get("system")),
             requested_codes=frozenset(_codes(_section(requested, "values"))),
             inquiry_result="Bundle" if result == "Bundle" else "Parameters",
+            case_rate_system=_text(case_rate.get("system")),
+            case_rate_codes=frozenset(_codes(_section(case_rate, "values"))),
+            submit_paths=frozenset(
+                path for each in deliveries if (path := _text(each.get("submit_path")))
+            ),
+            inquire_paths=frozenset(each.removeprefix(_POST) for each in operations),
+            claim_searches=dict(filter(None, map(_search, questions))),
+            answer_searches=dict(filter(None, map(_search, answers))),
             name=_text(raw.get("profile")),
             payer_system=_text(payer.get("system")),
             payer_value=_text(payer.get("value")),
@@ -57,6 +80,13 @@ class Profile:
             service_codes=frozenset(_codes(_section(service, "values"))),
             fees={code: _fee(code, fee) for code, fee in _section(raw, "fees").items()},
         )
+
+
+def _search(question: str) -> tuple[str, str] | None:
+    """Path and parameter of ``Claim?identifier={identifier}``; None for what is no search."""
+    path, _, query = question.partition("?")
+    named = [each.partition("=")[0] for each in query.split("&") if _PLACE in each]
+    return (path, named[0]) if named else None
 
 
 def _section(raw: dict[str, Any], key: str) -> dict[str, Any]:

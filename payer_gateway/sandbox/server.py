@@ -83,7 +83,8 @@ def create_app(
     def claims(prefix: str = "") -> Response:
         _check_token(token)
         if "created" not in request.args:
-            return _fhir(fhir.searchset(request.url, desk.claims(_asked_for("identifier"))))
+            asked = _asked_for("identifier", *known.claim_searches.values())
+            return _fhir(fhir.searchset(request.url, desk.claims(asked)))
         since, until = _days(request.args.getlist("created"))
         start, count = _number("_offset", 0), max(1, min(200, _number("_count", 100)))
         page, total = desk.listed(since, until, prefix, start, count)
@@ -96,7 +97,8 @@ def create_app(
 
     def responses(prefix: str = "") -> Response:
         _check_token(token)
-        found = desk.responses(_asked_for("request.identifier", "request:Claim.identifier"))
+        usual = ("request.identifier", "request:Claim.identifier")
+        found = desk.responses(_asked_for(*usual, *known.answer_searches.values()))
         return _fhir(fhir.searchset(request.url, found))
 
     def metadata(prefix: str = "") -> Response:
@@ -106,10 +108,14 @@ def create_app(
         rows = ledger.rows(request.args.get("insurer"))
         return Response(simplejson.dumps(rows), content_type="application/json")
 
-    _route(app, "Claim/$submit", submit, "POST")
-    _route(app, "Claim/$inquire", inquire, "POST")
-    _route(app, "Claim", claims, "GET")
-    _route(app, "ClaimResponse", responses, "GET")
+    for path in sorted({"Claim/$submit", *known.submit_paths}):
+        _route(app, path, submit, "POST")
+    for path in sorted({"Claim/$inquire", *known.inquire_paths}):
+        _route(app, path, inquire, "POST")
+    for path in sorted({"Claim", *known.claim_searches}):
+        _route(app, path, claims, "GET")
+    for path in sorted({"ClaimResponse", *known.answer_searches} - known.claim_searches.keys()):
+        _route(app, path, responses, "GET")
     _route(app, "metadata", metadata, "GET")
     _route(app, "ledger", show_ledger, "GET")
     _route(app, "moods", mend, "POST")

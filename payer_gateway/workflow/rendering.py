@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from pathlib import Path
 
 from payer_gateway.domain.claim import Claim, Use
 from payer_gateway.domain.consultation import Consultation, Coverage
@@ -12,6 +13,7 @@ from payer_gateway.domain.errors import Conflict
 from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.mapping import bundle
 from payer_gateway.mapping.consultation import read_consultation
+from payer_gateway.mapping.goldens import load_case
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import bodies, consultations
 from payer_gateway.workflow.judging import last_service_day
@@ -51,6 +53,17 @@ def render(
         for coverage in named or [first]
         for use in uses
     ]
+
+
+def golden(s: Services, insurer: str, folder: Path, use: Use) -> bytes | None:
+    """The Bundle of a golden case by its own ``claim.json``: replacements, withdrawals and second
+    payers as `mapping release` keeps them. None where the case is none of that use."""
+    profile, case = s.shelf.profile(s.shelf.find(insurer)), load_case(folder)
+    if use not in case.claims:
+        return None
+    before = case.previous.get(use)
+    told = case.consultation, case.coverage, case.claims[use], case.decision
+    return bundle.build(profile, *told, before).body
 
 
 def _is(s: Services, coverage: Coverage, profile: Profile) -> bool:

@@ -7,14 +7,27 @@ import json
 from typing import Any
 
 import pytest
-from mapping_cases import FIXTURES, EditedShelf, case_of, document_of, edited, file_of, goldens_of
+from mapping_cases import (
+    FIXTURES,
+    EditedShelf,
+    a_claim,
+    a_decision,
+    case_of,
+    document_of,
+    edited,
+    file_of,
+    goldens_of,
+    shipped,
+)
 from test_forms_of_answers import OURS, SENT, answer, bundle, coding, line
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.domain.exchange import Reply
 from payer_gateway.mapping.bundle import build, render
+from payer_gateway.mapping.bundle_check import check
 from payer_gateway.mapping.canonical import canonical_json, parse_json
+from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.profile_check import check_profile, idle, load_goldens
 from payer_gateway.mapping.replies import read_submit
@@ -173,3 +186,22 @@ def test_own_codes_that_cannot_be_are_told_with_key_and_cure(
 
     assert words in str(refused.value)
     assert "northwind-ppo/v1.yaml" in str(refused.value)
+
+
+def test_a_diagnosis_is_told_whatever_the_insurer_calls_its_category() -> None:
+    """Of a code set that PAS takes for no diagnosis: told as information, in a category whose code
+    and system are the insurer's."""
+    (path,) = (FIXTURES / "consultations").glob("16-*.json")
+    consultation = read_consultation(path.read_bytes()).consultation
+    coverage, claim = consultation.coverages[0], a_claim(Use.PREAUTHORIZATION)
+    made = render(shipped("northwind-ppo"), consultation, coverage, claim, a_decision())
+    sent = next(e["resource"] for e in made["entry"] if e["resource"]["resourceType"] == "Claim")
+    told = [i for i in sent["supportingInfo"] if i["category"]["coding"][0]["code"] == "diagnosis"]
+    for info in told:
+        info["category"] = {"coding": [{"system": "https://own.example", "code": "FOUND"}]}
+    codes = frozenset(each.coding.code for each in consultation.diagnoses)
+
+    assert told
+    assert "diagnosis" not in sent
+    assert check(made, "pas-2.2.1", diagnoses=codes) == []
+    assert check(made, "pas-2.2.1", diagnoses=frozenset({"Z99"})) == ["Claim.diagnosis: is missing"]

@@ -127,6 +127,10 @@ WRONG: dict[str, tuple[str, Edit]] = {
     "unknown key": ("colour", lambda d: d.update(colour="blue")),
     "no timeout": ("delivery: add timeout", lambda d: d["delivery"].pop("timeout")),
     "settle": ("settle", lambda d: d["delivery"].update(settle="20s")),
+    "header": (
+        "delivery.idempotency_header: Authorization is set by the gateway",
+        lambda d: d["delivery"].update(idempotency_header="Authorization"),
+    ),
     "zone": ("zone", lambda d: d.update(zone="Mars/Olympus")),
     "day": ("use_from", lambda d: d.update(use_from="2026-02-30")),
     "inquire": ("identifier", lambda d: d["delivery"].update(inquire="Claim")),
