@@ -44,7 +44,7 @@ def test_an_insurer_that_books_and_does_not_say_so_is_asked(
         "drop reset half_head half_chunk short_body gateway_502 gateway_504 garbage not_json lose"
     ).split()
     scripts = [[word, "accept"] for word in words]
-    copies = 12 if full else 2
+    copies = 12 if full else 1
     options = {"documents": CLAIMS * len(words), "bookings": len(words), "copies": copies}
     with lab.house(kind, {"claims": scripts}, **options) as house:
         house.bring_to_an_end(threads=4)
