@@ -43,13 +43,14 @@ def test_an_insurer_that_books_and_does_not_say_so_is_asked(
     words = (
         "drop reset half_head half_chunk short_body gateway_502 gateway_504 garbage not_json lose"
     ).split()
-    scripts = [[word, "accept"] for word in words]
-    copies = 12 if full else 1
-    options = {"documents": CLAIMS * len(words), "bookings": len(words), "copies": copies}
+    # Between two that go wrong one goes well, or the breaker is what is tried here, by the hour.
+    scripts = [script for word in words for script in ([word, "accept"], ["accept"])]
+    copies = 6 if full else 1
+    options = {"documents": CLAIMS * len(scripts), "bookings": len(scripts), "copies": copies}
     with lab.house(kind, {"claims": scripts}, **options) as house:
         house.bring_to_an_end(threads=4)
 
-        posts = planned_posts(house, (len(words) * copies,))
+        posts = planned_posts(house, (len(scripts) * copies,))
         tally = judge(house, f"silent insurer, {kind}", posts=posts)
 
     report(f"T2 answers lost at the insurer, {kind}", tally)
