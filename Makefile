@@ -21,9 +21,11 @@ $(READY): setup.cfg pyproject.toml
 demo: $(READY) ## Watch consultations travel the whole way (CONSULTATIONS=folder for your own)
 	$(BIN)/payer-gateway demo $(CONSULTATIONS)
 
+# In the order of the folders: by itself xdist begins with the files that hold the most tests, and the
+# validator's few, which take minutes, come last and alone.
 test: $(READY) ## The whole test suite, on SQLite and PostgreSQL (a wheel brings the server)
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --ignore tests/faults
-	$(BIN)/pytest -n 2 --dist loadfile tests/faults
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/faults
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/faults
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -35,10 +37,10 @@ check: lint test ## What CI runs: lint, types, import contracts, tests
 
 # Most of their time is waiting: two processes, and no more, for leases end by the clock.
 faults: $(READY) ## The fault laboratory, short (part of test): killed, frozen, cut off; then the counts
-	$(BIN)/pytest -n 2 --dist loadfile tests/faults
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/faults
 
 faults-full: $(READY) ## The fault laboratory, long: more than 1,200 killed processes
-	FAULTS=full $(BIN)/pytest -n 2 --dist loadfile tests/faults
+	FAULTS=full $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/faults
 	$(BIN)/python tests/faults/faults_matrix.py
 
 fault-matrix: $(READY) ## Take each rule of delivery away, see what notices, write docs/fault-matrix.md

@@ -47,6 +47,7 @@ class _Line:
         self.amounts: dict[str, Money] = {}
         self._seen: set[str] = set()
         self._spoiled: set[str] = set()
+        self.unknown: list[str] = []  # what amounts are called that nobody has told us of
         self.reasons: list[str] = []
         self.notes: tuple[str, ...] = ()
         self.actions: list[Action] = []
@@ -80,6 +81,7 @@ class _Line:
             self.reasons += codes_of(each.get("reason"))
             code = next((c for c in bare_codes_of(each.get("category")) if c in amounts.kinds), "")
             if not code or "amount" not in each:
+                self.unknown += bare_codes_of(each.get("category")) if "amount" in each else ()
                 continue
             kind = amounts.kinds[code]
             try:
@@ -159,6 +161,7 @@ def read_adjudication(
             stated = _sum([line.amount(kind) for line in lines], kind, issues)
         if stated is not None:
             whole.amounts[kind] = stated
+    issues += _unread([whole, header, *lines])
     outcome = said(response.get("outcome"))
     number, more = _number(response, amounts.number)
     issues += more
@@ -187,6 +190,15 @@ def read_adjudication(
         review=review,
     )
     return adjudication, issues
+
+
+def _unread(lines: list[_Line]) -> list[Issue]:
+    """An answer of which no amount at all was read, although it states some."""
+    unknown = [*dict.fromkeys(code for line in lines for code in line.unknown if code)]
+    if not unknown or any(line.states(kind) for line in lines for kind in AMOUNTS):
+        return []
+    called = f"the insurer's file has none of their names: {', '.join(unknown[:20])}"
+    return [Issue("amounts-unread", "adjudication", called)]
 
 
 def read_so_far(

@@ -135,6 +135,16 @@ BILLED: dict[str, Bill] = {
         "-5.00 USD",
         False,
     ),
+    "in words of its own": Bill(
+        claimed(
+            total=[{"category": {"coding": [{"code": "AX-PAID"}]}, "amount": usd("340.00")}],
+        ),
+        "accepted",
+        None,
+        False,
+        (),
+        ("amounts-unread",),
+    ),
     "not processed": Bill(
         claimed(outcome="error", error=[{"code": {"coding": [{"code": "a001"}]}}]),
         "rejected",
