@@ -59,7 +59,13 @@ class AuthorizationDesk:
         final = _AT_ONCE.get(mood, pas.Decided(pas.CERTIFIED))
         first = pas.Decided(pas.PENDED) if mood in _LATER else final
         queues = self._profile.queues
-        bundle = pas.answer(submission, numbers, now, final, queues=queues)
+        said = [
+            self._profile.in_its_words(
+                pas.answer(submission, numbers, now, decided, queues=queues), submission.use
+            )
+            for decided in (final, first)
+        ]
+        bundle = said[0]
         currency = submission.currency
         billed = sum((line.net for line in submission.lines), money(Decimal(0), currency))
         due = now + DECIDES_AFTER if mood in _LATER else now
@@ -73,7 +79,7 @@ class AuthorizationDesk:
             "claim": submission.claim,
             "response": bundle["entry"][0]["resource"],
             "bundle": bundle,
-            "first": pas.answer(submission, numbers, now, first, queues=queues),
+            "first": said[1],
             "authorized": final.grants,
             "member_id": submission.member_id,
             "npi": sorted(_npis(submission)),

@@ -143,7 +143,8 @@ class Desk:
     def _record(self, submission: Submission, mood: Mood, numbers: Numbers) -> Record:
         now = datetime.now(UTC)
         currency = submission.currency
-        response, payable = self._decide(submission, mood, numbers, now)
+        decided, payable = self._decide(submission, mood, numbers, now)
+        response = self._profile.in_its_words(decided, submission.use)
         billed = sum((line.net for line in submission.lines), money(Decimal(0), currency))
         return {
             "claim_identifier": submission.claim_identifier,

@@ -7,6 +7,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _USES = ("claim", "preauthorization")
+_AMOUNTS = {"billed": "submitted", "allowed": "eligible", "patient": "copay", "payable": "benefit"}
+_REVIEWS = {"approved": "A1", "denied": "A3", "pended": "A4", "modified": "A6"}
+_NAMED_IN = (
+    "http://terminology.hl7.org/CodeSystem/adjudication",
+    "https://codesystem.x12.org/005010/306",
+)
 _POST, _PLACE = "POST ", "{identifier}"
 
 
@@ -22,6 +28,8 @@ class Profile:
     fees: dict[str, Decimal] = field(default_factory=dict)
     case_rate_system: str | None = None
     case_rate_codes: frozenset[str] = frozenset()
+    # What it calls otherwise in its answers: use → the standard's code → its own.
+    words: dict[str, dict[str, str]] = field(default_factory=dict)
     # Where it is reached, beside the usual addresses: path → the parameter that names the claim.
     submit_paths: frozenset[str] = frozenset()
     inquire_paths: frozenset[str] = frozenset()
@@ -37,6 +45,11 @@ class Profile:
     def queues(self) -> bool:
         """The older release of PAS calls what is pended queued."""
         return self.inquiry_result == "Bundle"
+
+    def in_its_words(self, answer: Any, use: str) -> Any:
+        """An answer as the sandbox gives it, amounts and reviews by the insurer's own names."""
+        names = self.words.get(use)
+        return _renamed(answer, names) if names else answer
 
     def codes_for(self, use: str) -> tuple[frozenset[str], str | None]:
         if use == "preauthorization" and self.requested_codes:
@@ -65,6 +78,7 @@ class Profile:
             requested_system=_text(requested.get("system")),
             requested_codes=frozenset(_codes(_section(requested, "values"))),
             inquiry_result="Bundle" if result == "Bundle" else "Parameters",
+            words={use: _words(_section(_section(raw, "uses"), use)) for use in _USES},
             case_rate_system=_text(case_rate.get("system")),
             case_rate_codes=frozenset(_codes(_section(case_rate, "values"))),
             submit_paths=frozenset(
@@ -80,6 +94,31 @@ class Profile:
             service_codes=frozenset(_codes(_section(service, "values"))),
             fees={code: _fee(code, fee) for code, fee in _section(raw, "fees").items()},
         )
+
+
+def _words(spoken: dict[str, Any]) -> dict[str, str]:
+    """The first name of each kind, where the standard's is none of its names."""
+    told = _section(spoken, "adjudication")
+    named = [(_section(told, "amounts"), _AMOUNTS)]
+    named.append((_section(_section(told, "review"), "codes"), _REVIEWS))
+    found = {}
+    for lists, standard in named:
+        for kind, code in standard.items():
+            names = lists.get(kind)
+            if isinstance(names, list) and names and code not in names:
+                found[code] = str(names[0])
+    return found
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_renamed(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    made = {key: _renamed(each, names) for key, each in value.items()}
+    if made.get("system") in _NAMED_IN and made.get("code") in names:
+        made["code"] = names[made["code"]]
+    return made
 
 
 def _search(question: str) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from builders import MAPPINGS, another
+from builders import BY_VIDEO, MAPPINGS, NEEDS_AUTHORIZATION, another
 from gateway_process import Gateway, booked, sandbox
 from recording_line import recording
 
@@ -65,20 +65,29 @@ def test_her_codes_differ_from_the_shipped_ones_and_stand_in_what_she_is_sent(
     assert sent <= set(her["codes"]["service"]["values"].values())
 
 
-def test_the_sandbox_that_plays_her_is_reached_where_she_is(tmp_path: Path) -> None:
+def test_the_sandbox_that_plays_her_is_reached_where_she_is_and_answers_in_her_words(
+    tmp_path: Path,
+) -> None:
     gateway = taken_in(tmp_path)
     profile = tmp_path / "aurora.json"
     profile.write_bytes(gateway("mapping", "render", "--resolved", NAME).stdout)
     paths = {each["submit_path"] for each in json.loads(profile.read_text())["deliveries"].values()}
-    document = another()
-    document["coverages"][0]["insurer"] = NAME
+    documents = [another(BY_VIDEO), another(NEEDS_AUTHORIZATION)]
+    for document in documents:
+        document["coverages"][0]["insurer"] = NAME
 
     with sandbox(tmp_path, profile=profile) as url, recording(url) as line:
         gateway.settings["PAYER_GATEWAY_INSURER_AURORA_ASSURANCE_URL"] = f"{line.url}/r4"
-        gateway.submit(document)
+        gateway.submit(*documents)
         delivered = gateway.deliver()
-        reached = [each.path for each in line.sent()]
+        reached = {each.path.removeprefix("/r4/") for each in line.sent()}
+        rows = booked(url).values()
 
-        assert len(booked(url)) == 1, delivered.text
-    assert all(any(path in each for path in paths) for each in reached[:1]), reached
-    assert "Claim/$submit" not in paths
+    assert (delivered.code, delivered.text) == (0, "everything is delivered and answered\n")
+    assert sorted(row["use"] for row in rows) == ["claim", "claim", "preauthorization"]
+    assert paths <= reached
+    assert "Claim/$submit" not in reached
+    for row in gateway.submissions():
+        decided = [f for f in gateway.show(row["id"])["ledger"] if f["outcome"] == "complete"]
+        is_claim = row["use"] == "claim"
+        assert any(f["payable"] if is_claim else f["review"] == "approved" for f in decided), row
