@@ -186,6 +186,9 @@ class PlainConnection(HTTPConnection):
         while rest:
             try:
                 self.sock.settimeout(exchange.remaining())
+                # Setting it lets other threads run, and one of them may freeze us all: the clock
+                # is looked at once more, with nothing left in between but the write.
+                exchange.remaining()
                 rest = rest[self.sock.send(rest[:_SEND_PIECE]) :]
             except TimeoutError:
                 raise exchange.expired() from None

@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from insurers_servers import LIMIT_S, Line, a_request, answer, answers, insurer
@@ -15,6 +16,7 @@ from insurers_servers import LIMIT_S, Line, a_request, answer, answers, insurer
 from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply
 from payer_gateway.insurers.addresses import AddressBook, Endpoint
 from payer_gateway.insurers.client import HttpClient
+from payer_gateway.insurers.wire import Exchange, PlainConnection, Stopped
 
 OK = answer(b"{}")
 
@@ -218,3 +220,30 @@ def at_home(ca_file: Path | None = None) -> HttpClient:
 
     book = AddressBook(allow_loopback_http=True, resolve=resolve)
     return HttpClient(book, ca_file=ca_file, idle_s=60)
+
+
+class GivesWay:
+    """A socket whose every setting lasts: other threads run meanwhile, or the process is frozen."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def settimeout(self, _seconds: float) -> None:
+        time.sleep(0.3)
+
+    def send(self, data: memoryview) -> int:
+        self.sent.append(bytes(data))
+        return len(data)
+
+
+def test_nothing_is_written_when_the_deadline_passes_right_before_the_write() -> None:
+    line: Any = GivesWay()
+    connection = PlainConnection("insurer.example", 80)
+    connection.sock = line
+    connection.exchange = Exchange(AddressBook(), None, 0.2, 1.0, time.monotonic() + 0.2)
+
+    with pytest.raises(Stopped) as stopped:
+        connection.send(b"POST / HTTP/1.1")
+
+    assert stopped.value.kind is NoReplyKind.UNKNOWN  # asked about, as whatever had begun
+    assert line.sent == []
