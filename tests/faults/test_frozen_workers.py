@@ -36,10 +36,7 @@ def _frozen(lab: Laboratory, step: Step, knows: str, seed: int) -> Tally:
     chance = random.Random(what)  # noqa: S311
     with lab.house("postgresql", conduct, documents=DOCUMENTS, bookings=5) as house:
         nth = step.at + (chance.randrange(2) if step.at == 1 and step.needs == "claims" else 0)
-        # The whole process freezes. A second thread might stand past its last fence then, which
-        # an insurer that knows nothing does not forgive: that is another case than the one named.
-        threads = 1 if knows == "nothing" else chance.choice((1, 2))
-        zombie = house.deliver(threads=threads, points=[at(step.name, "STOP", nth)])
+        zombie = house.deliver(threads=chance.choice((1, 2)), points=[at(step.name, "STOP", nth)])
         fired = zombie.wait_until_frozen()
         other = house.deliver()
         time.sleep(FROZEN_S)

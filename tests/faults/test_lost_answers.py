@@ -19,7 +19,7 @@ CLAIMS = ("01",)
 def test_every_way_to_lose_a_request_or_its_answer_ends_with_one_booking(
     lab: Laboratory, kind: str, full: bool, report: Report
 ) -> None:
-    claims = 120 if full else 30
+    claims = 168 if full else 30
     # Between two faults one goes through, or the breaker is what is tried here, by the hour.
     once = [each for fault in FAULTS for each in (fault, "pass")]
     script = once * (claims // len(once))
@@ -47,7 +47,7 @@ def test_an_insurer_that_books_and_does_not_say_so_is_asked(
     ).split()
     # Between two that go wrong one goes well, or the breaker is what is tried here, by the hour.
     scripts = [script for word in words for script in ([word, "accept"], ["accept"])]
-    copies = 6 if full else 1
+    copies = 12 if full else 2
     options = {"documents": CLAIMS * len(scripts), "bookings": len(scripts), "copies": copies}
     with lab.house(kind, {"claims": scripts}, **options) as house:
         house.bring_to_an_end(threads=4)
