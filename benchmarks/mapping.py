@@ -87,7 +87,7 @@ class Work:
         told = time.perf_counter()
         made = speech.filling.fill(facts)
         filled = time.perf_counter()
-        problems = bundle_check.check(made, speech.standard, speech.known)
+        problems = bundle_check.check(made, speech.standard, speech.known, speech.diagnosis_told_as)
         checked = time.perf_counter()
         encode_checked(made)
         encoded = time.perf_counter()

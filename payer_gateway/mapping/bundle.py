@@ -48,8 +48,8 @@ def build(
     """
     bundle = render(profile, consultation, coverage, claim, decision, previous)
     speech = profile.speeches[claim.use]
-    found = frozenset([each.coding.code for each in consultation.diagnoses])
-    problems = bundle_check.check(bundle, speech.standard, speech.known, found)
+    told_as = speech.diagnosis_told_as
+    problems = bundle_check.check(bundle, speech.standard, speech.known, told_as)
     if problems:
         raise MappingError(f"{profile.file}: the Bundle is not sound: {'; '.join(problems)}")
     return Built(encode_checked(bundle), bundle, consultation.billed)

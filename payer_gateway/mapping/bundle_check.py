@@ -24,18 +24,18 @@ NPI = "http://hl7.org/fhir/sid/us-npi"
 REQUIRED: Mapping[str, Sequence[str]] = {"Claim": "identifier insurer item total careTeam".split()}
 # What may be sent; the others are answers and histories.
 TYPES_SENT = frozenset("collection batch transaction message document".split())
-OPINION_INFO = "https://payer-gateway.example/CodeSystem/opinion-supporting-info"
 
 
 def check(
     bundle: Resource,
     written_in: str = "r4",
     known: frozenset[int] = frozenset(),
-    diagnoses: frozenset[str] = frozenset(),
+    told_as: Sequence[Resource] = (),
 ) -> list[str]:
     """Every problem found. ``written_in``: the standard, one of ``fhir.shapes.STANDARDS``;
-    ``known``: what is the same in every Bundle (``fhir.acceptance.same_for_all``); ``diagnoses``:
-    the codes of what was found, one of which has to be told."""
+    ``known``: what is the same in every Bundle (``fhir.acceptance.same_for_all``); ``told_as``:
+    the categories under which the insurer's file tells a diagnosis that its standard takes for
+    none (``Speech.diagnosis_told_as``)."""
     shapes = standard(written_in)
     found = None if shapes.acceptance.accepts(bundle, known) else shapes.check(bundle)
     if found is not None and found.problems:
@@ -51,7 +51,7 @@ def check(
         return [*problems, "Bundle.entry: a Claim must be first"]
     if len(claims) > 1 + bool(claims[0].get("related")):
         problems.append("Bundle.entry: one Claim, and beside it only the one that it updates")
-    return [*problems, *_claim(claims[0], diagnoses)]
+    return [*problems, *_claim(claims[0], told_as)]
 
 
 def _entries(bundle: Resource, entries: Sequence[Any], *, are_guids: bool) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _required(resources: Sequence[Resource]) -> Iterator[str]:
                     yield f"{kind}.identifier: the NPI's check digit is wrong"
 
 
-def _claim(claim: Resource, diagnoses: frozenset[str] = frozenset()) -> Iterator[str]:
+def _claim(claim: Resource, told_as: Sequence[Resource]) -> Iterator[str]:
     numbers: dict[str, set[object]] = {}
     for name in ("item", "careTeam", "diagnosis", "supportingInfo", "insurance"):
         entries = claim.get(name, ())
@@ -102,7 +102,7 @@ def _claim(claim: Resource, diagnoses: frozenset[str] = frozenset()) -> Iterator
             yield f"Claim.{name}.sequence: is not unique and positive"
     if not claim.get("diagnosis"):
         info = claim.get("supportingInfo", ())
-        if not any(_is_diagnosis(each, diagnoses) for each in info):
+        if not any(each.get("category") in told_as for each in info):
             yield "Claim.diagnosis: is missing"
     for each in claim.get("identifier", ()):
         if not each.get("system") or not each.get("value"):
@@ -131,15 +131,6 @@ def _claim(claim: Resource, diagnoses: frozenset[str] = frozenset()) -> Iterator
             yield f"Claim.item[{n}].servicedDate: write the whole day, YYYY-MM-DD"
         elif day is not None and not period.get("start", day) <= day <= period.get("end", day):
             yield f"Claim.item[{n}].servicedDate: lies outside billablePeriod"
-
-
-def _is_diagnosis(info: Mapping[str, Any], diagnoses: frozenset[str]) -> bool:
-    """What was found, in a code set that the insurer's standard takes for no diagnosis. An insurer
-    may call its category otherwise, and the code set; the code stays."""
-    if any(each.get("code") in diagnoses for each in info.get("code", {}).get("coding", ())):
-        return True
-    told_as = info.get("category", {}).get("coding", ())
-    return {"system": OPINION_INFO, "code": "diagnosis"} in told_as
 
 
 def _sums(claim: Resource) -> Iterator[str]:

@@ -129,7 +129,6 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
     if (None if fee is None else str(fee)) != case.agreed_fee:
         told = "take agreed_fee out of" if fee is None else f'write "agreed_fee": "{fee}" into'
         yield f"{where}: its claim.json expects the fee {case.agreed_fee}; {told} it"
-    found = frozenset([each.coding.code for each in case.consultation.diagnoses])
     for use, claim in case.claims.items():
         speech = profile.speeches[use]
         try:
@@ -143,7 +142,8 @@ def _case_problems(profile: Profile, case: Case) -> Iterator[str]:
         if kept is not None and body != kept:
             yield from _differences(f"{where}: {use}", parse_json(kept), bundle)
             continue
-        problems = bundle_problems(bundle, speech.standard, speech.known, found)
+        told_as = speech.diagnosis_told_as
+        problems = bundle_problems(bundle, speech.standard, speech.known, told_as)
         yield from (f"{where}: {use}: {problem}" for problem in problems)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from payer_gateway.domain.answer import Review
 from payer_gateway.domain.errors import MappingError
@@ -15,7 +16,7 @@ from payer_gateway.mapping.our_codes import OPEN, OUR_CODES
 from payer_gateway.mapping.profile_file import Document, template_of
 from payer_gateway.mapping.review import ReviewWords
 from payer_gateway.mapping.template_source import Entry as SourceEntry
-from payer_gateway.mapping.template_source import Filling
+from payer_gateway.mapping.template_source import Filling, constant
 from payer_gateway.mapping.update import UpdateWords
 
 # Names, among the hints, the codes that an insurer writes without a system.
@@ -93,6 +94,8 @@ class Speech:
     ask: AskWords | None  # when an inquiry is an operation
     update: UpdateWords | None  # when a correction is told as an update
     hints: Mapping[str, str] = field(repr=False)  # what to do about a code, by ``system|code``
+    # Categories of information that tells a diagnosis which the standard takes for none.
+    diagnosis_told_as: tuple[Mapping[str, Any], ...] = field(repr=False)
 
 
 def speech(resolved: Document, where: str) -> Speech:
@@ -134,6 +137,7 @@ def speech(resolved: Document, where: str) -> Speech:
             for system, table in resolved["hints"].items()
             for code, words in table.items()
         },
+        diagnosis_told_as=_told_as(templates.get("Claim", {}).get("supportingInfo"), context),
         rules=rules,
         amounts=_amounts(resolved["adjudication"], where),
         asked_for=resolved["inquiry"]["request"],
@@ -144,6 +148,20 @@ def speech(resolved: Document, where: str) -> Speech:
             AnswerEnvelope(envelope["type"], tuple(envelope["needs"])) if envelope else None
         ),
     )
+
+
+def _told_as(information: object, context: Context) -> tuple[Mapping[str, Any], ...]:
+    """By the insurer's own templates, or its dialect's; one whose category depends on facts is not
+    known here."""
+    each = information if isinstance(information, list) else [information]
+    found = [
+        constant(template["category"], context, "Claim.supportingInfo.category")
+        for template in each
+        if isinstance(template, Mapping)
+        and template.get("each") == "diagnoses_elsewhere"
+        and "category" in template
+    ]
+    return tuple(category for category in found if isinstance(category, Mapping))
 
 
 def uncovered_codes(codes: Mapping[str, CodeTable]) -> list[str]:

@@ -104,6 +104,12 @@ class Filling:
         self._fill: Callable[[Mapping[str, object]], dict[str, Any]] = self._space["fill"]
 
 
+def constant(template: object, context: Context, key: str) -> Any:
+    """What a template makes of all facts alike; None where that depends on them."""
+    is_constant, value = _Writer(context, {}, {}, []).constant(template, key)
+    return value if is_constant else None
+
+
 class _Writer:
     """One writing. What the text names is kept in ``space`` and made at the first writing alone;
     names are counted, so that they are the same each time."""
@@ -142,7 +148,7 @@ class _Writer:
             lines += [f"if {out} is None or {out} is False or {out} == []: {out} = None", "else:"]
             lines += [f"  {line}" for line in (*made.lines, f"{out} = {made.expression}")]
             return _Made(lines, out, is_sure=False)
-        is_constant, value = self._constant(template, key)
+        is_constant, value = self.constant(template, key)
         if is_constant:
             return _Made([], self._kept(value), value is not None)
         if isinstance(template, list) or isinstance(template.get("each"), str):
@@ -152,10 +158,10 @@ class _Writer:
             return self._leaf(template, frames, position, key)
         return self._object(template, frames, position, key)
 
-    def _constant(self, template: Any, key: str) -> tuple[bool, Any]:
+    def constant(self, template: Any, key: str) -> tuple[bool, Any]:
         """Whether the template makes the same of all facts, and what."""
         if isinstance(template, list):
-            parts = [self._constant(each, key) for each in template]
+            parts = [self.constant(each, key) for each in template]
             held = [value for _, value in parts if value is not None]
             return all(is_constant for is_constant, _ in parts), held or None
         words = {k: v for k, v in template.items() if isinstance(v, str)}
@@ -164,7 +170,7 @@ class _Writer:
         if "const" in words:
             context = self._context
             return True, translation(words, context, key)(constant_of(words, context, key))
-        fields = {name: self._constant(each, key) for name, each in template.items()}
+        fields = {name: self.constant(each, key) for name, each in template.items()}
         held_fields = {name: value for name, (_, value) in fields.items() if value is not None}
         return all(is_constant for is_constant, _ in fields.values()), held_fields or None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from builders import BY_VIDEO, MAPPINGS, NEEDS_AUTHORIZATION, another
+from builders import BY_VIDEO, CONSULTATIONS, MAPPINGS, NEEDS_AUTHORIZATION, another
 from gateway_process import Gateway, booked, sandbox
 from recording_line import recording
 
@@ -59,10 +59,27 @@ def test_her_codes_differ_from_the_shipped_ones_and_stand_in_what_she_is_sent(
 
     (bundle,) = taken_in(tmp_path)("mapping", "render", NAME, "oncology-by-video").rows
 
+    assert set(her["codes"]) | set(her["claim"]["codes"]) >= set(dialect["codes"])
     assert alike == set()
     claim = bundle["entry"][0]["resource"]
     sent = {item["productOrService"]["coding"][0]["code"] for item in claim["item"]}
     assert sent <= set(her["codes"]["service"]["values"].values())
+
+
+def test_a_diagnosis_that_pas_takes_for_none_is_told_in_the_category_that_she_named(
+    tmp_path: Path,
+) -> None:
+    (japanese,) = (path for path in CONSULTATIONS if path.name.startswith("16"))
+    asked = ("mapping", "render", NAME, japanese, "--use", "preauthorization")
+
+    rendered = taken_in(tmp_path)(*asked)
+
+    assert rendered.code == 0, rendered.said
+    (bundle,) = rendered.rows
+    claim = bundle["entry"][0]["resource"]
+    named = {each["category"]["coding"][0]["code"] for each in claim["supportingInfo"]}
+    assert "diagnosis" not in claim
+    assert "PX-diagnosis" in named
 
 
 def test_the_sandbox_that_plays_her_is_reached_where_she_is_and_answers_in_her_words(

@@ -189,19 +189,20 @@ def test_own_codes_that_cannot_be_are_told_with_key_and_cure(
 
 
 def test_a_diagnosis_is_told_whatever_the_insurer_calls_its_category() -> None:
-    """Of a code set that PAS takes for no diagnosis: told as information, in a category whose code
-    and system are the insurer's."""
+    """Of a code set that PAS takes for no diagnosis: told as information, in a category that the
+    insurer's templates name. That somebody else found the same before does not count."""
     (path,) = (FIXTURES / "consultations").glob("16-*.json")
     consultation = read_consultation(path.read_bytes()).consultation
-    coverage, claim = consultation.coverages[0], a_claim(Use.PREAUTHORIZATION)
-    made = render(shipped("northwind-ppo"), consultation, coverage, claim, a_decision())
+    facts = consultation, consultation.coverages[0], a_claim(Use.PREAUTHORIZATION), a_decision()
+    profile = shipped("northwind-ppo")
+    made = parse_json(build(profile, *facts).body)
     sent = next(e["resource"] for e in made["entry"] if e["resource"]["resourceType"] == "Claim")
-    told = [i for i in sent["supportingInfo"] if i["category"]["coding"][0]["code"] == "diagnosis"]
-    for info in told:
-        info["category"] = {"coding": [{"system": "https://own.example", "code": "FOUND"}]}
-    codes = frozenset(each.coding.code for each in consultation.diagnoses)
+    its = {"coding": [{"system": "https://own.example", "code": "FOUND"}]}
+    called = {i["category"]["coding"][0]["code"]: i for i in sent["supportingInfo"]}
+    called["diagnosis"]["category"] = its
+    called["first-opinion-diagnosis"]["code"] = called["diagnosis"]["code"]
 
-    assert told
     assert "diagnosis" not in sent
-    assert check(made, "pas-2.2.1", diagnoses=codes) == []
-    assert check(made, "pas-2.2.1", diagnoses=frozenset({"Z99"})) == ["Claim.diagnosis: is missing"]
+    assert check(made, "pas-2.2.1", told_as=[its]) == []
+    by_ours = profile.speeches[Use.PREAUTHORIZATION].diagnosis_told_as
+    assert check(made, "pas-2.2.1", told_as=by_ours) == ["Claim.diagnosis: is missing"]
