@@ -79,11 +79,11 @@ class _Line:
     def take(self, adjudication: object, amounts: Amounts) -> None:
         for each in map(as_object, as_list(adjudication)):
             self.reasons += codes_of(each.get("reason"))
-            code = next((c for c in bare_codes_of(each.get("category")) if c in amounts.kinds), "")
-            if not code or "amount" not in each:
-                self.unknown += bare_codes_of(each.get("category")) if "amount" in each else ()
+            called = bare_codes_of(each.get("category")) if "amount" in each else []
+            code = next((c for c in called if c in amounts.kinds), "")
+            if (kind := amounts.kinds.get(code)) is None:
+                self.unknown += called
                 continue
-            kind = amounts.kinds[code]
             try:
                 amount = money_of(each["amount"])
                 if code in self._seen:

@@ -198,8 +198,8 @@ def _write_members(file: IO[bytes], members: pl.DataFrame, texts: pl.Series) -> 
 
 
 def _need_care(names: pl.Series) -> bool:
-    """Whether CSV may write one of them otherwise. One look at all of them together costs a
-    quarter of one at each."""
+    """Whether CSV may write one of them otherwise. One look at all of them together, for one at
+    each takes longer."""
     text = "".join(["\t", *names.str.join("\t")])
     return any(mark in text for mark in _ODD_IN_CSV) or text.count("\t") > names.len()
 

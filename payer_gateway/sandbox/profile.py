@@ -1,4 +1,5 @@
-"""What the sandbox reads of an insurer's profile: its name, its identifier, its codes and fees."""
+"""What the sandbox reads of an insurer's profile: who it is, where it is reached, its codes and
+fees, and what it calls things in its answers."""
 
 from __future__ import annotations
 

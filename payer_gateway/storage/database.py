@@ -31,7 +31,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from payer_gateway.domain.errors import SettingError
 from payer_gateway.storage.driver import IS_READING, look_up, must_be_allowed
 
-PREPARED_FROM = 3  # what is run as often as that on one connection is prepared there
+PREPARED_AFTER = 3  # runs of a statement on one connection
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -296,7 +296,7 @@ def _prepare_statements(engine: Engine) -> None:
         (answers,) = dbapi.execute("SELECT pg_backend_pid()").fetchone()
         dbapi.rollback()
         if answers == dbapi.info.backend_pid:
-            dbapi.prepare_threshold = PREPARED_FROM
+            dbapi.prepare_threshold = PREPARED_AFTER
 
 
 def _must_fit(found: str | None) -> None:

@@ -19,7 +19,7 @@ from builders import WORKER, a_house, a_submission
 from processes import SandboxInsurer
 from sqlalchemy import select
 
-from payer_gateway.storage.database import PREPARED_FROM, Database
+from payer_gateway.storage.database import PREPARED_AFTER, Database
 from payer_gateway.storage.tables import submission
 from payer_gateway.workflow.delivery import Delivery
 
@@ -81,8 +81,8 @@ def _wait_for(port: int) -> None:
             time.sleep(0.05)
 
 
-def prepared_from(url: str) -> int | None:
-    """From which run on statements are prepared on a connection to that address."""
+def prepared_after(url: str) -> int | None:
+    """After how many runs a statement is prepared on a connection to that address."""
     with closing(Database(url)) as database, database.read() as work:
         driver = work.conn.connection.driver_connection
         assert driver is not None
@@ -107,4 +107,4 @@ def test_claims_get_there_through_a_pooler_on_which_nothing_is_prepared(
         services.database.close()
         services.client.close()
         assert states == {"accepted": len(ids)}
-        assert (prepared_from(pooled), prepared_from(database_url)) == (None, PREPARED_FROM)
+        assert (prepared_after(pooled), prepared_after(database_url)) == (None, PREPARED_AFTER)

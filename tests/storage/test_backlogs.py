@@ -85,3 +85,20 @@ def test_who_is_to_be_probed_is_found_without_going_through_a_paused_ones_backlo
 
     with house.database.write() as work:
         assert most_rows_read(work, asked) < 20
+
+
+def test_no_index_of_all_submissions_but_the_primary_key_begins_with_the_insurer(
+    build: Build,
+) -> None:
+    """Until the table is first counted any such index looks as good as the primary key to the
+    look-ups behind foreign keys, which then go through an insurer's every submission."""
+    whole = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'submission'"
+    with build().database.read() as work:
+        found = dict(tuple(row) for row in work.conn.execute(text(whole)))
+
+    tempting = [
+        name
+        for name, words in found.items()
+        if "(tenant_id, insurer_id" in words and " WHERE " not in words
+    ]
+    assert tempting == ["pk_submission"]
