@@ -115,14 +115,31 @@ def batch(
     ask = _with_examples(ask, shelves, diagnosis, procedure)
     with batch_answers.writing(out) as answers:
         run = decide_roster(shelves, local_operator(), blocks, ask, _progress(file), answers.some)
-        answers.all(run.members, run.answers)
+        with _written_to(out):
+            answers.all(run.members, run.answers)
     if out is not None:
         faults_out = faults_out or out.with_name(f"{out.stem}.faults.csv")
     if faults_out is not None:
-        batch_answers.write_faults(faults_out, run.faults)
+        with _written_to(faults_out):
+            batch_answers.write_faults(faults_out, run.faults)
     _tell(run, ask, file, out, faults_out, as_json)
     if run.faults:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _written_to(place: Path | None) -> Iterator[None]:
+    """What keeps a file from being written, with its place and the cure; of stdout (None) whoever
+    reads it has gone, which is no error."""
+    from polars.exceptions import PolarsError
+
+    try:
+        yield
+    except (OSError, PolarsError) as exc:
+        if place is None:
+            raise
+        cure = "make room there or write to another place; what stood there is as it was"
+        raise click.ClickException(f"{place} cannot be written: {exc}; {cure}") from None
 
 
 def _check_places(file: Path, out: Path | None, faults_out: Path | None, as_json: bool) -> None:

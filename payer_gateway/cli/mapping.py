@@ -114,6 +114,7 @@ def render(name: str, consultation: str | None, use: str, resolved: bool) -> Non
         case = _case_of(settings, name, consultation)
         file = case or Path(consultation)
         if not file.is_file() and not _is_id(consultation):
+            Shelf(settings.mappings).find(name)  # an insurer that there is not is said first
             known = ", ".join(sorted(_cases(settings, name))) or "none yet"
             raise NotFound(
                 f"no file and no golden case of {name} is called {consultation!r} (golden cases:"

@@ -170,6 +170,32 @@ def test_a_member_that_turns_out_to_stand_twice_in_a_long_file_is_answered_once(
     assert names == ["member_id", *(f"W{n}" for n in range(400_000))]
 
 
+@pytest.mark.parametrize("out", ["answers.csv", "answers.parquet"])
+def test_a_disk_that_is_full_is_told_with_the_place_and_what_stood_there_stays(
+    tmp_path: Path, out: str
+) -> None:
+    rows = [f"NORTHWIND-PPO,US-PPO-2026,W{n},1979-05-14,2026-01-01,,," for n in range(50_000)]
+    file = roster(tmp_path, *rows)
+    (tmp_path / out).write_text("of yesterday")
+    # No file may grow beyond that: what a full disk does, for this process alone.
+    words = f"ulimit -f 64; exec payer-gateway eligibility batch {file.name} --out {out}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {words}"],
+        cwd=tmp_path,
+        env={"PATH": path, "HOME": str(tmp_path), "PAYER_GATEWAY_MAPPINGS": str(MAPPINGS)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert f"{out} cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / out).read_text() == "of yesterday"
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([out, file.name])
+
+
 def test_what_a_spreadsheet_takes_for_a_formula_is_written_as_text(tmp_path: Path) -> None:
     file = roster(tmp_path, 'NORTHWIND-PPO,US-PPO-2026,"=1+1,""x""",1979-05-14,2026-01-01,,,')
 
