@@ -117,15 +117,11 @@ def run_case(lab: Laboratory, case: KillCase) -> Tally:
 
 def _killed_delivering(house: House, step: Step, chance: random.Random) -> bool:
     if step.needs == "dead worker":
-        first = house.deliver(points=[at("send.body_sent", nth=2)])
+        first = house.deliver(points=[at("send.body_sent")])
         if first.wait() and not first.was_killed:
             return False
     nth = step.at + (
         chance.randrange(2) if step.name.startswith(("pick.", "send.", "record.")) else 0
-    )
-    # Half and whole bodies are every second piece that is written.
-    nth = (
-        step.at + 2 * chance.randrange(2) if step.at == 2 and step.target.endswith("send") else nth
     )
     worker = house.deliver(threads=chance.choice((1, 2, 4)), points=[at(step.name, nth=nth)])
     worker.wait()

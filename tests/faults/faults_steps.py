@@ -41,6 +41,7 @@ _RECORD = "payer_gateway.workflow.recording"
 _SWEEP = "payer_gateway.workflow.sweeping"
 _PICK = "payer_gateway.storage.picking"
 _WIRE = "payer_gateway.insurers.wire"
+_EXCHANGED = "payer_gateway.insurers.exchange:Exchange"
 
 STEPS: tuple[Step, ...] = (
     # Pick: lease and attempt.
@@ -51,14 +52,14 @@ STEPS: tuple[Step, ...] = (
     # Send: from the connection to the last byte.
     Step("send.before_connect", f"{_WIRE}:PlainConnection._new_conn", "before", "POST"),
     Step("send.connected", f"{_WIRE}:PlainConnection._new_conn", "after", "POST"),
-    Step("send.before_fence", f"{_WIRE}:Exchange.pass_fence", "before", "POST"),
-    Step("send.after_fence", f"{_WIRE}:Exchange.pass_fence", "after", "POST"),
+    Step("send.before_fence", f"{_EXCHANGED}.pass_fence", "before", "POST"),
+    Step("send.after_fence", f"{_EXCHANGED}.pass_fence", "after", "POST"),
     Step("send.last_instant", "socket:socket.send", "before", "POST"),
-    Step("send.head_sent", f"{_WIRE}:PlainConnection.send", "after", "POST"),
-    Step("send.half_body", f"{_WIRE}:PlainConnection.send", "half", "POST", at=2),
-    Step("send.body_sent", f"{_WIRE}:PlainConnection.send", "after", "POST", at=2),
-    Step("reply.before_read", f"{_WIRE}:Tap.readinto", "before", "POST"),
-    Step("reply.after_read", "payer_gateway.insurers.client:_reply", "after", "POST"),
+    # Head and body leave in one write; half of it is the head and a part of the body.
+    Step("send.half_body", f"{_WIRE}:PlainConnection.send", "half", "POST"),
+    Step("send.body_sent", f"{_WIRE}:PlainConnection.send", "after", "POST"),
+    Step("reply.before_read", "payer_gateway.insurers.reply:Tap.readinto", "before", "POST"),
+    Step("reply.after_read", "payer_gateway.insurers.client:whole_reply", "after", "POST"),
     # Record what came back.
     Step("record.before", f"{_CREW}:record_some", "before"),
     Step("record.attempt_closed", f"{_RECORD}:_close", "after", locks=True),

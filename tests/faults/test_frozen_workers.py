@@ -88,7 +88,7 @@ def test_a_claim_taken_from_a_frozen_worker_is_not_sent_by_it_any_more(
 
 SHORT = frozenset(
     "pick.leased pick.committed send.connected send.before_fence send.after_fence send.last_instant"
-    " send.head_sent record.before".split()
+    " send.half_body record.before".split()
 )
 
 

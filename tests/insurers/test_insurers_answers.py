@@ -60,6 +60,16 @@ BROKEN: dict[str, Callable[[Line, bytes], None]] = {
     "garbage": lambda line, heard: line.say(b"\x00\xff SECRET-TOKEN\r\n\r\n"),
     "another protocol": lambda line, heard: line.say(b"HTTP/7 200 SECRET-PATIENT\r\n\r\n"),
     "a header of no form": lambda line, heard: line.say(HEAD + b"SECRET-TOKEN\r\nA: b\r\n\r\n"),
+    "no field name": lambda line, heard: line.say(HEAD + b": SECRET-TOKEN\r\n\r\n"),
+    "a space before the colon": lambda line, heard: line.say(HEAD + b"A : SECRET\r\n\r\n"),
+    "a fold under no line": lambda line, heard: line.say(HEAD + b" SECRET\r\n\r\n"),
+    "a length of no number": lambda line, heard: line.say(HEAD + b"Content-Length: +2\r\n\r\n{}"),
+    "an odd transfer coding": lambda line, heard: line.say(
+        HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "another protocol asked for": lambda line, heard: line.say(
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK
+    ),
     "lengths at odds": lambda line, heard: line.say(answer(b"{}", "Content-Length: 3")),
     "100 MB of headers": flood,
     "interim answers only": interim_flood,
@@ -235,6 +245,31 @@ def test_headers_come_in_lower_case_and_repeated_ones_joined(client: HttpClient)
         headers = {"content-length": "0", "x-trace": "a, b", "retry-after": "7", "date": "D"}
         assert outcome == Reply(503, headers, b"")
         assert len(server.requests) == 1
+
+
+def test_a_folded_header_is_one_line_and_has_no_white_space_around_it(client: HttpClient) -> None:
+    reply = answer(b"{}", "X-Trace: \t a ", "  b\t", "Server:")
+    with insurer(answers(reply)) as server:
+        outcome = client.send("northwind", a_request(server.url))
+
+        headers = {"content-length": "2", "x-trace": "a b", "server": ""}
+        assert outcome == Reply(200, headers, b"{}")
+
+
+def test_interim_answers_are_passed_over(client: HttpClient) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Trace: a\r\n\r\n"
+    with insurer(answers(interim + OK)) as server:
+        outcome = client.send("northwind", a_request(server.url))
+
+        assert outcome == Reply(200, {"content-length": "2"}, b"{}")
+
+
+def test_the_same_length_said_twice_is_one_length(client: HttpClient) -> None:
+    with insurer(answers(answer(b"{}", "Content-Length: 2"))) as server:
+        outcome = client.send("northwind", a_request(server.url))
+
+        assert isinstance(outcome, Reply), outcome
+        assert outcome.body == b"{}"
 
 
 def test_a_redirect_is_a_reply_and_nobody_follows_it(client: HttpClient) -> None:

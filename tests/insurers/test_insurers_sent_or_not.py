@@ -16,7 +16,8 @@ from insurers_servers import LIMIT_S, Line, a_request, answer, answers, insurer
 from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply
 from payer_gateway.insurers.addresses import AddressBook, Endpoint
 from payer_gateway.insurers.client import HttpClient
-from payer_gateway.insurers.wire import Exchange, PlainConnection, Stopped
+from payer_gateway.insurers.exchange import Exchange, Stopped
+from payer_gateway.insurers.wire import PlainConnection
 
 OK = answer(b"{}")
 
@@ -38,6 +39,34 @@ def test_an_unknown_name_is_not_sent(client: HttpClient) -> None:
     assert isinstance(outcome, NoReply)
     assert outcome.kind is NoReplyKind.NOT_SENT
     assert "name lookup of no-such-name.invalid failed" in outcome.error
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"A": "b\r\nC: d"}, {"A": "b\nC: d"}, {"A b": "c"}, {"A": "é"}, {"": "b"}, {"A": ""}],
+)
+def test_a_header_that_would_be_read_otherwise_is_not_sent(
+    client: HttpClient, headers: dict[str, str]
+) -> None:
+    with insurer(answers(OK)) as server:
+        outcome = client.send("northwind", a_request(server.url, headers=headers))
+
+        assert outcome == NoReply(NoReplyKind.NOT_SENT, "unexpected ValueError")
+        assert server.requests == []
+
+
+def test_a_request_leaves_byte_for_byte_as_it_is_meant(client: HttpClient) -> None:
+    with insurer(answers(OK, OK)) as server:
+        url = f"{server.url}/Claim/$submit?a=b%20c"
+        client.send("northwind", a_request(url, headers={"X-Key": "k"}, body=b"{}"))
+        client.send("northwind", a_request(url, headers={"X-Key": "k"}, body=None, method="GET"))
+
+        head = (
+            " /fhir/Claim/$submit?a=b%20c HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{server.port}\r\nAccept-Encoding: identity\r\nX-Key: k\r\n"
+        )
+        posted = f"POST{head}Content-Length: 2\r\n\r\n{{}}"
+        assert server.requests == [posted.encode(), f"GET{head}\r\n".encode()]
 
 
 def test_a_hanging_name_lookup_is_cut_at_the_deadline() -> None:
