@@ -15,6 +15,7 @@ from sqlalchemy import (
     Float,
     Text,
     TypeDecorator,
+    Uuid,
     bindparam,
     func,
     select,
@@ -111,7 +112,17 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Any:
     """How a value of that type is read; None: as the driver gives it, as both do with floats."""
     if isinstance(kind, Float):
         return None
+    if isinstance(kind, Uuid) and not dialect.supports_native_uuid:
+        return _hyphened
     return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _hyphened(digits: str | None) -> str | None:
+    """An id as it is written everywhere else. SQLAlchemy makes a UUID of it first, which takes four
+    times as long, nine times per claim."""
+    if digits is None:
+        return None
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _named(names: Sequence[str]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Text, Uuid
@@ -26,7 +27,7 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name != "sqlite":
             return value
-        return value.astimezone(UTC).strftime(_SQLITE_FORMAT)
+        return _as_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -34,6 +35,12 @@ class Instant(TypeDecorator[datetime]):
         if dialect.name == "sqlite":
             return datetime.fromisoformat(value)
         return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def _as_text(value: datetime) -> str:
+    """A batch writes its one instant into many rows."""
+    return value.astimezone(UTC).strftime(_SQLITE_FORMAT)
 
 
 Id = Uuid(as_uuid=False)
