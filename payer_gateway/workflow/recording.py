@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from payer_gateway.domain.answer import Reading
 from payer_gateway.domain.exchange import NoReply, NoReplyKind, Reply
 from payer_gateway.domain.submission import AFTER_SEND, OutcomeClass, State
-from payer_gateway.mapping.canonical import canonical_json
+from payer_gateway.mapping.canonical import encode_checked
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.storage import bodies, causes, outbox, picking
 from payer_gateway.storage.database import Work
@@ -208,7 +208,7 @@ def _keep(work: Work, row: Row[Any], reply: Reply | NoReply) -> str | None:
 def head_of(reply: Reply) -> str:
     """The headers that are kept, as JSON."""
     head = {k: reply.headers[k][:200] for k in _KEPT_HEADERS if k in reply.headers}
-    return canonical_json(head).decode()
+    return encode_checked(head).decode()
 
 
 def media_type_of(reply: Reply) -> str:
