@@ -9,8 +9,11 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from payer_gateway.domain.exchange import Request
+from payer_gateway.insurers.addresses import AddressBook
+from payer_gateway.insurers.client import HttpClient
 
 LIMIT_S = 10.0
 """A generous upper bound: what is cut ends far below it, what is not would take 60 s."""
@@ -155,3 +158,11 @@ def a_request(url: str, **changes: object) -> Request:
         "deadline_s": 5.0,
     }
     return Request(**(fields | changes))  # type: ignore[arg-type]
+
+
+def by_name(certificate: Path) -> HttpClient:
+    book = AddressBook(
+        allow_loopback_http=True,
+        resolve=lambda host, port: [(socket.AF_INET, ("127.0.0.1", port))],
+    )
+    return HttpClient(book, ca_file=certificate)
