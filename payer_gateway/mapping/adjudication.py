@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
-from payer_gateway.domain.answer import Adjudication, Issue, LineResult, Review
+from payer_gateway.domain.answer import Adjudication, Issue, Review
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.consultation import Period
 from payer_gateway.domain.money import Money
+from payer_gateway.mapping.adjudication_line import MAX_REASONS, Line
 from payer_gateway.mapping.answer_shape import shape_issues
 from payer_gateway.mapping.hostile import (
     as_list,
     as_object,
-    bare_codes_of,
     codes_of,
     identifier_of,
     instant_of,
@@ -22,109 +23,17 @@ from payer_gateway.mapping.hostile import (
     said,
 )
 from payer_gateway.mapping.review import (
-    Action,
     ReviewWords,
     actions_of,
     echo_issues,
     item_actions,
     line_review,
-    number_in,
     overall,
-    period_in,
 )
 from payer_gateway.mapping.speech import AMOUNTS, Amounts
 
 _Object = Mapping[str, object]
 MAX_LINES = 1000
-MAX_REASONS = 50
-
-
-class _Line:
-    """One line while it is read. An amount stated twice or not readable is None, with an issue."""
-
-    def __init__(self, number: int, path: str, issues: list[Issue]) -> None:
-        self.number, self._path, self._issues = number, path, issues
-        self.amounts: dict[str, Money] = {}
-        self._seen: set[str] = set()
-        self._spoiled: set[str] = set()
-        self.unknown: list[str] = []  # what amounts are called that nobody has told us of
-        self.reasons: list[str] = []
-        self.notes: tuple[str, ...] = ()
-        self.actions: list[Action] = []
-        self._number: str | None = None
-        self.period: Period | None = None
-
-    def review(self, item: _Object, words: ReviewWords) -> None:
-        found = item_actions(item, words)
-        self.actions += found
-        self.period = period_in(item, words)
-        self._number = number_in(item, words)
-        for action in found:
-            self.reasons += action.reasons
-            if action.review is Review.UNCLEAR:
-                said = ", ".join(action.codes) or "no code"
-                self._issues.append(
-                    Issue("review-code", self._path, f"{said}: nobody has told us what this means")
-                )
-
-    @property
-    def number_given(self) -> str | None:
-        return next((a.number for a in self.actions if a.number is not None), self._number)
-
-    @property
-    def second_opinion(self) -> bool | None:
-        flags = [a.second_opinion for a in self.actions if a.second_opinion is not None]
-        return any(flags) if flags else None
-
-    def take(self, adjudication: object, amounts: Amounts) -> None:
-        for each in map(as_object, as_list(adjudication)):
-            self.reasons += codes_of(each.get("reason"))
-            called = bare_codes_of(each.get("category")) if "amount" in each else []
-            code = next((c for c in called if c in amounts.kinds), "")
-            if (kind := amounts.kinds.get(code)) is None:
-                self.unknown += called
-                continue
-            try:
-                amount = money_of(each["amount"])
-                if code in self._seen:
-                    raise ValueError("the amount is stated twice")
-                before = self.amounts.get(kind)
-                self.amounts[kind] = amount if before is None else before + amount
-            except ValueError as error:
-                self._spoil(kind, code, str(error))
-            self._seen.add(code)
-
-    def take_details(self, item: _Object) -> None:
-        """Why its parts were decided as they were; their amounts stand in the line's own."""
-        for part in ("detail", "subDetail"):
-            for inner in map(as_object, as_list(item.get(part))):
-                for each in map(as_object, as_list(inner.get("adjudication"))):
-                    self.reasons += codes_of(each.get("reason"))
-                self.take_details(inner)
-
-    def _spoil(self, kind: str, code: str, why: str) -> None:
-        self._spoiled.add(kind)
-        self._issues.append(Issue("amount", f"{self._path}.{code}", why))
-
-    def states(self, kind: str) -> bool:
-        return kind in self.amounts or kind in self._spoiled
-
-    def amount(self, kind: str) -> Money | None:
-        return None if kind in self._spoiled else self.amounts.get(kind)
-
-    def result(self) -> LineResult:
-        return LineResult(
-            line=self.number,
-            billed=self.amount("billed"),
-            allowed=self.amount("allowed"),
-            payable=self.amount("payable"),
-            patient=self.amount("patient"),
-            reasons=tuple(dict.fromkeys(self.reasons))[:MAX_REASONS],
-            review=line_review(self.actions) if self.actions else None,
-            authorization_number=self.number_given,
-            second_opinion=self.second_opinion,
-            notes=self.notes,
-        )
 
 
 def read_adjudication(
@@ -139,17 +48,17 @@ def read_adjudication(
     """
     issues = shape_issues(response)
     lines = _lines(response, amounts, issues)
-    whole = _Line(0, "total", issues)
+    whole = Line(0, "total", issues)
     whole.take(response.get("total"), amounts)
-    header = _Line(0, "adjudication", issues)
+    header = Line(0, "adjudication", issues)
     header.take(response.get("adjudication"), amounts)
     whole.reasons += header.reasons
     whole.notes = _notes_of_no_line(response)
     added = list(map(as_object, as_list(response.get("addItem"))))
     issues += _added(added)
-    echoed = list(echo_issues([line.number for line in lines], sent))
-    if use is Use.CLAIM and not lines:
-        echoed = []  # a claim may be answered as a whole
+    echoed: list[Issue] = []
+    if lines or use is not Use.CLAIM:  # a claim may be answered as a whole
+        echoed += echo_issues([line.number for line in lines], sent)
     issues += echoed
     for kind in AMOUNTS:
         if whole.states(kind):
@@ -192,7 +101,7 @@ def read_adjudication(
     return adjudication, issues
 
 
-def _unread(lines: list[_Line]) -> list[Issue]:
+def _unread(lines: list[Line]) -> list[Issue]:
     """An answer of which no amount at all was read, although it states some."""
     unknown = [*dict.fromkeys(code for line in lines for code in line.unknown if code)]
     if not unknown or any(line.states(kind) for line in lines for kind in AMOUNTS):
@@ -216,7 +125,7 @@ def _is_in_force(response: _Object, issues: list[Issue]) -> bool:
     return False
 
 
-def _is_approved(use: Use, review: Review | None, number: str | None, whole: _Line) -> bool:
+def _is_approved(use: Use, review: Review | None, number: str | None, whole: Line) -> bool:
     payable = whole.amount("payable")
     if use is Use.CLAIM:
         return payable is not None and payable.amount > 0
@@ -227,8 +136,8 @@ def _is_approved(use: Use, review: Review | None, number: str | None, whole: _Li
 
 
 def _reviewed(
-    lines: list[_Line],
-    whole: _Line,
+    lines: list[Line],
+    whole: Line,
     response: _Object,
     words: ReviewWords,
     sent: Mapping[int, bool] | None,
@@ -259,7 +168,7 @@ def _reviewed(
     return review
 
 
-def _one_number(lines: list[_Line], issues: list[Issue]) -> str | None:
+def _one_number(lines: list[Line], issues: list[Issue]) -> str | None:
     """The number that the lines agree on, else the first."""
     given = list(
         dict.fromkeys(each.number_given for each in lines if each.number_given is not None)
@@ -284,7 +193,7 @@ def _added(added: list[_Object]) -> list[Issue]:
     return told
 
 
-def _one_period(lines: list[_Line]) -> Period | None:
+def _one_period(lines: list[Line]) -> Period | None:
     """The period that every line with one has; None when they differ."""
     periods = {line.period for line in lines if line.period is not None}
     return periods.pop() if len(periods) == 1 else None
@@ -308,8 +217,8 @@ def _number(holder: _Object, element: str) -> tuple[str | None, list[Issue]]:
     return None, [Issue("number", element, "this number cannot be kept as it was sent")]
 
 
-def _lines(response: _Object, amounts: Amounts, issues: list[Issue]) -> list[_Line]:
-    lines: dict[int, _Line] = {}
+def _lines(response: _Object, amounts: Amounts, issues: list[Issue]) -> list[Line]:
+    lines: dict[int, Line] = {}
     notes = _notes(response)
     for n, item in enumerate(map(as_object, as_list(response.get("item")))):
         number = _number_of(item)
@@ -319,7 +228,7 @@ def _lines(response: _Object, amounts: Amounts, issues: list[Issue]) -> list[_Li
         if number in lines:
             # Both are read: amounts stated twice are no amounts, reviews have to agree.
             issues.append(Issue("line", f"item[{n}]", f"line {number} is answered twice"))
-        line = lines.setdefault(number, _Line(number, f"item[{number}]", issues))
+        line = lines.setdefault(number, Line(number, f"item[{number}]", issues))
         line.take(item.get("adjudication"), amounts)
         line.take_details(item)
         if amounts.review is not None:
@@ -349,6 +258,8 @@ def _notes(response: _Object) -> dict[int, str]:
 
 def _notes_of_no_line(response: _Object) -> tuple[str, ...]:
     """What the insurer says of the claim as a whole."""
+    if "processNote" not in response:
+        return ()
     of_lines = {
         number
         for item in map(as_object, as_list(response.get("item")))
@@ -363,23 +274,22 @@ def _notes_of_no_line(response: _Object) -> tuple[str, ...]:
     )
 
 
-def _sum(stated: list[Money | None], kind: str, issues: list[Issue]) -> Money | None:
-    total: Money | None = None
+def _sum(stated: Sequence[Money | None], kind: str, issues: list[Issue]) -> Money | None:
+    currency, total = None, Decimal(0)
     for amount in stated:
         if amount is None:
             return None
-        try:
-            total = amount if total is None else total + amount
-        except ValueError:
+        if currency not in (None, amount.currency):
             issues.append(Issue("amount", kind, "the lines are in several currencies"))
             return None
-    return total
+        currency, total = amount.currency, total + amount.amount
+    return None if currency is None else Money(total, currency)
 
 
-def _unlike_its_lines(stated: Money | None, lines: list[_Line], kind: str) -> Iterator[Issue]:
+def _unlike_its_lines(stated: Money | None, lines: list[Line], kind: str) -> Iterator[Issue]:
     """A total that its lines do not come to: it is kept as stated, and somebody should know."""
-    amounts = [line.amount(kind) for line in lines]
-    if stated is None or not amounts or None in amounts:
+    amounts = [amount for line in lines if (amount := line.amount(kind)) is not None]
+    if stated is None or len(amounts) < len(lines):
         return
     found: list[Issue] = []
     total = _sum(amounts, kind, found)

@@ -8,7 +8,10 @@ Amounts and numbers are named where they are read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import GenericAlias
 from typing import Any
+
+import msgspec
 
 from payer_gateway.domain.answer import Issue
 from payer_gateway.mapping.hostile import period_of
@@ -43,14 +46,38 @@ _SHAPE: Any = {
 _KINDS: Mapping[str, tuple[type, str]] = {"text": (str, "text"), "whole": (int, "a whole number")}
 
 
+def _type_of(shape: Any) -> Any:
+    """A shape as a type. A period is looked at by hand."""
+    if isinstance(shape, dict):
+        fields = [(name, _type_of(inner), None) for name, inner in shape.items()]
+        return msgspec.defstruct("Element", fields)
+    if isinstance(shape, list):
+        return GenericAlias(list, (_type_of(shape[0]),))
+    return Any if shape == "period" else _KINDS[shape][0]
+
+
+_SOUND = _type_of(_SHAPE)
+
+
 def shape_issues(answer: _Object) -> list[Issue]:
     """Each thing of the wrong kind with its place, twenty at most."""
+    if _is_sound(answer):
+        return []
     found: list[Issue] = []
     for place, wanted in _wrong(answer, _SHAPE, "ClaimResponse"):
         found.append(Issue("shape", place, f"this is not {wanted}"))
         if len(found) == MAX_NAMED:
             break
     return found
+
+
+def _is_sound(answer: _Object) -> bool:
+    """Whether nothing is wrong, as nearly always; what is wrong, and where, takes a walk."""
+    try:
+        msgspec.convert(answer, _SOUND)
+    except msgspec.ValidationError:
+        return False
+    return "preAuthPeriod" not in answer or not _is_unread(answer["preAuthPeriod"])
 
 
 def _wrong(value: object, shape: Any, place: str) -> Iterator[tuple[str, str]]:

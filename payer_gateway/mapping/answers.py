@@ -5,7 +5,7 @@ and naming what is wrong with its envelope. Hostile input ends as nothing found,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from payer_gateway.domain.answer import Issue
 from payer_gateway.domain.claim import Use
@@ -13,6 +13,7 @@ from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, sai
 from payer_gateway.mapping.speech import AnswerEnvelope, ErrorWords, Speech
 
 _Object = Mapping[str, object]
+Numbered = tuple[str, str, str]  # a resource's type, a number of it, its address
 MAX_DEPTH = 3
 MAX_RESOURCES = 2000
 MAX_NAMED = 20
@@ -44,16 +45,16 @@ def _gather(resource: _Object, depth: int, found: list[_Object]) -> None:
                 _gather(inside, depth - 1, found)
 
 
-def answers_in(document: object, speech: Speech) -> list[_Object]:
-    return [r for r in resources_in(document) if r.get("resourceType") == speech.answered_by]
+def answers_in(resources: Iterable[_Object], speech: Speech) -> list[_Object]:
+    return [r for r in resources if r.get("resourceType") == speech.answered_by]
 
 
 def answer_to(
-    document: object, speech: Speech, use: Use, identifier: str | None
+    resources: Iterable[_Object], speech: Speech, use: Use, identifier: str | None
 ) -> tuple[_Object | None, Issue | None]:
     """The insurer's answer to one claim of ours (``system|value``), and why it is none: it names
     another claim, it is one to another kind of request, or there are several that differ."""
-    every = answers_in(document, speech)
+    every = answers_in(resources, speech)
     if not every:
         return None, None
     ours = [answer for answer in every if is_about(answer, use, identifier)]
@@ -63,7 +64,7 @@ def answer_to(
             return every[0], Issue("other-use", "ClaimResponse.use", words)
         words = "the answer names another claim"
         return every[0], Issue("other-claim", "ClaimResponse.request", words)
-    if identifier is not None:
+    if identifier is not None and len(ours) > 1:
         ours = [answer for answer in ours if names_ours(answer, identifier)] or ours
     if any(other != ours[0] for other in ours[1:]):
         words = f"{len(ours)} answers that differ, and which of them counts is not said"
@@ -105,9 +106,11 @@ def _traces(answer: _Object) -> Iterator[str]:
                     yield trace
 
 
-def envelope_issues(document: object, answer: _Object, envelope: AnswerEnvelope) -> list[Issue]:
+def envelope_issues(
+    resources: Iterable[_Object], answer: _Object, envelope: AnswerEnvelope
+) -> list[Issue]:
     """What is wrong with the Bundle that holds an answer: each fault named, none of them fatal."""
-    for bundle in resources_in(document):
+    for bundle in resources:
         entries = list(map(as_object, as_list(bundle.get("entry"))))
         if any(entry.get("resource") is answer for entry in entries):
             return list(_faults(bundle, entries, answer, envelope))[:MAX_NAMED]
@@ -153,21 +156,22 @@ def _dangling(entries: list[_Object], answer: _Object, known: frozenset[str]) ->
 
 
 def _references(value: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if isinstance(value.get("reference"), str):
             yield path, said(value["reference"])
         for key, inner in value.items():
-            yield from _references(inner, f"{path}.{key}" if path else str(key))
+            if isinstance(inner, dict | list):
+                yield from _references(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for n, inner in enumerate(value[:200]):
-            yield from _references(inner, f"{path}[{n}]")
+            if isinstance(inner, dict | list):
+                yield from _references(inner, f"{path}[{n}]")
 
 
-def echo_faults(document: object, sent: object) -> list[Issue]:
+def echo_faults(resources: Iterable[_Object], sent: Iterable[Numbered]) -> list[Issue]:
     """Resources sent back under another address than they were sent under, or with other numbers
     (PAS spec-33): another person's, perhaps."""
-    ours = [each for each in _numbered(sent) if each[0] in _ECHOED]
-    theirs = [each for each in _numbered(document) if each[0] in _ECHOED]
+    ours, theirs = list(sent), list(_numbered(resources))
     address = {(kind, number): url for kind, number, url in ours}
     found = [
         Issue("echo-url", "Bundle.entry.fullUrl", f"{kind} came back as {url}")
@@ -183,16 +187,23 @@ def echo_faults(document: object, sent: object) -> list[Issue]:
     return found[:MAX_NAMED]
 
 
-def _numbered(document: object) -> Iterator[tuple[str, str, str]]:
-    """Every numbered resource of a Bundle: its type, a number of it, its address."""
-    for bundle in resources_in(document):
+def _numbered(resources: Iterable[_Object]) -> Iterator[Numbered]:
+    """Every numbered resource of a Bundle."""
+    for bundle in resources:
         for entry in map(as_object, as_list(bundle.get("entry"))):
             resource = as_object(entry.get("resource"))
-            for each in as_list(resource.get("identifier"))[:20]:
-                number = identifier_of(each)
-                if number is not None:
-                    kind = said(resource.get("resourceType"))
-                    yield kind, number, said(entry.get("fullUrl"))
+            kind, identifiers = resource.get("resourceType"), resource.get("identifier")
+            yield from numbers_of(kind, identifiers, entry.get("fullUrl"))
+
+
+def numbers_of(kind: object, identifiers: object, url: object) -> Iterator[Numbered]:
+    """Each number of a resource, if it is one of those that come back as they were sent."""
+    if said(kind) not in _ECHOED:
+        return
+    for each in as_list(identifiers)[:20]:
+        number = identifier_of(each)
+        if number is not None:
+            yield said(kind), number, said(url)
 
 
 def error_place(error: _Object, words: ErrorWords) -> str:

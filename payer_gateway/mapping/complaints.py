@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from payer_gateway.domain.answer import Issue
-from payer_gateway.mapping.answers import error_place, resources_in
+from payer_gateway.mapping.answers import error_place
 from payer_gateway.mapping.hostile import as_list, as_object, codes_of, extensions_of, said
 from payer_gateway.mapping.speech import Speech
 
@@ -13,18 +13,18 @@ MAX_ISSUES = 50
 _Object = Mapping[str, object]
 
 
-def outcomes_in(document: object) -> list[_Object]:
+def outcomes_in(resources: Iterable[_Object]) -> list[_Object]:
     """The issues of every OperationOutcome in the answer."""
     return [
         as_object(issue)
-        for resource in resources_in(document)
+        for resource in resources
         if resource.get("resourceType") == "OperationOutcome"
         for issue in as_list(resource.get("issue"))
     ][:MAX_ISSUES]
 
 
-def issues_in(document: object, speech: Speech) -> Iterator[Issue]:
-    for issue in outcomes_in(document):
+def issues_in(resources: Sequence[_Object], speech: Speech) -> Iterator[Issue]:
+    for issue in outcomes_in(resources):
         details = as_object(issue.get("details"))
         words = _words(details) or said(issue.get("diagnostics"))
         codes = codes_of(details)
@@ -34,7 +34,7 @@ def issues_in(document: object, speech: Speech) -> Iterator[Issue]:
             expression=said(where[0]) if where else "",
             text=words,
         )
-    for resource in resources_in(document):
+    for resource in resources:
         for error in map(as_object, as_list(resource.get("error"))[:MAX_ISSUES]):
             codes = codes_of(error.get("code"))
             text = _words(error.get("code")) or said(resource.get("disposition"))

@@ -63,6 +63,8 @@ def extensions_of(element: Mapping[str, object], url: str) -> list[Mapping[str, 
 
 
 def identifier_of(value: object) -> str | None:
+    if value is None:
+        return None
     identifier = as_object(value)
     system, number = named(identifier.get("system")), named(identifier.get("value"))
     if number is None:
@@ -74,21 +76,24 @@ def money_of(value: object) -> Money:
     """A FHIR Money. Raises ValueError saying what is wrong with it."""
     held = as_object(value)
     amount, currency = held.get("value"), held.get("currency")
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
+    if isinstance(amount, int) and not isinstance(amount, bool):
+        amount = Decimal(amount)
+    if not isinstance(amount, Decimal):
         raise ValueError("the amount is no number")
     if not isinstance(currency, str):
         raise ValueError("the amount has no currency")
-    exact = Decimal(amount)
-    if not exact.is_finite() or abs(exact.adjusted()) > 11:
+    if not amount.is_finite() or abs(amount.adjusted()) > 11:
         raise ValueError("the amount is out of any range")
     try:
-        return Money(exact, currency)
+        return Money(amount, currency)
     except (ValueError, ArithmeticError):
         raise ValueError("the amount does not fit its currency") from None
 
 
 def period_of(value: object) -> Period | None:
     """A FHIR Period; a side that is no day or instant is left open."""
+    if value is None:
+        return None
     held = as_object(value)
     start, end = _moment(held.get("start")), _moment(held.get("end"), is_end=True)
     return None if start is None and end is None else Period(start, end)

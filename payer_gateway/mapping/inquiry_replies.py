@@ -19,13 +19,13 @@ from payer_gateway.mapping.adjudication import (
     read_control_number,
     read_so_far,
 )
-from payer_gateway.mapping.answers import answers_in, is_about, names_ours
+from payer_gateway.mapping.answers import answers_in, is_about, names_ours, resources_in
 from payer_gateway.mapping.complaints import MAX_ISSUES, issues_in, outcomes_in
 from payer_gateway.mapping.hostile import as_list, as_object, identifier_of, instant_of, said
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.reply_parts import parse_body, retry_after
 from payer_gateway.mapping.review import review_of
-from payer_gateway.mapping.sent_lines import claim_sent, lines_of
+from payer_gateway.mapping.sent_lines import Sent
 from payer_gateway.mapping.speech import Speech
 
 _Object = Mapping[str, object]
@@ -80,7 +80,7 @@ class _Ours:
     sent: bytes | None
 
     def lines(self, speech: Speech) -> dict[int, bool] | None:
-        return None if self.sent is None else lines_of(claim_sent(self.sent), speech)
+        return None if self.sent is None else Sent(self.sent).lines(speech)
 
 
 def _read_asked(speech: Speech, use: Use, reply: Reply, asked: _Ours, kind: str) -> Reading:
@@ -115,14 +115,15 @@ def _read_operation(
     kinds = ("Parameters", "Bundle", speech.answered_by)
     if not 200 <= reply.status < 300 or body.get("resourceType") not in kinds:
         return _no_answer(reply, document, speech)
-    if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(document)):
+    resources = resources_in(document)
+    if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(resources)):
         return _no_answer(reply, document, speech)
     identifier = asked.identifier
     about = [
         (answer, identifier is None or names_ours(answer, identifier))
         if is_about(answer, use, None)
         else (answer, None)
-        for answer in answers_in(document, speech)
+        for answer in answers_in(resources, speech)
     ]
     ours = [answer for answer, is_ours in about if is_ours]
     if ours:
@@ -154,7 +155,7 @@ def _searchset(document: object, status: int) -> list[_Object] | None:
     if body.get("type") != "searchset":
         return None
     entries = _entries(body)
-    if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(body)):
+    if any(said(issue.get("severity")) in _BAD for issue in outcomes_in(resources_in(body))):
         return None
     return entries
 
@@ -174,7 +175,7 @@ def _not_found(document: object, reply: Reply, speech: Speech, *, any_left: bool
 
 
 def _no_answer(reply: Reply, document: object, speech: Speech) -> Reading:
-    issues = tuple(issues_in(document, speech))
+    issues = tuple(issues_in(resources_in(document), speech))
     if not issues:
         _, fault = parse_body(reply.body)
         kind = said(as_object(document).get("resourceType")) or "no resource"
@@ -191,7 +192,7 @@ def _found(answers: list[_Object], speech: Speech, use: Use, asked: _Ours) -> Re
     chosen = [a for a in final or answers if _written_at(a) == latest]
     if not chosen:
         return Reading(OutcomeClass.FOUND)
-    issues = tuple(issues_in(chosen[0], speech))
+    issues = tuple(issues_in(resources_in(chosen[0]), speech))
     control, more = read_control_number(chosen[0], speech.amounts, asked.identifier)
     issues = (*issues, *more)
     lines = asked.lines(speech)

@@ -15,7 +15,7 @@ from payer_gateway.domain.answer import Issue
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.exchange import Reply
 from payer_gateway.mapping.adjudication import read_adjudication
-from payer_gateway.mapping.answers import answers_in, names_ours
+from payer_gateway.mapping.answers import answers_in, names_ours, resources_in
 from payer_gateway.mapping.complaints import issues_in
 from payer_gateway.mapping.inquiry_replies import read_notified
 from payer_gateway.mapping.profile import Profile
@@ -65,7 +65,7 @@ def found_in_answer(
     """What we found wrong with an answer that came later, brought or fetched."""
     document, _ = parse_body(body)
     found: list[Issue] = []
-    for answer in answers_in(document, profile.speeches[use]):
+    for answer in answers_in(resources_in(document), profile.speeches[use]):
         if names_ours(answer, identifier) is not False:
             found += read_notified(profile, use, answer, sent=sent).issues
     return _found(found, document, profile.speeches[use])
@@ -73,14 +73,14 @@ def found_in_answer(
 
 def _found(issues: Iterable[Issue], document: object, speech: Speech) -> tuple[Said, ...]:
     """Those of ours: what the insurer complains of stands among an issue's own words."""
-    theirs = set(issues_in(document, speech))
+    theirs = set(issues_in(resources_in(document), speech))
     ours = (each for each in issues if each not in theirs)
     return tuple(Said(each.expression, each.code, each.text, None, by="gateway") for each in ours)
 
 
 def _said(document: object, speech: Speech, use: Use, identifier: str) -> Iterator[Said]:
-    hints = speech.hints
-    for issue in issues_in(document, speech):
+    hints, resources = speech.hints, resources_in(document)
+    for issue in issues_in(resources, speech):
         yield Said(
             place=issue.expression,
             code=issue.code,
@@ -89,7 +89,7 @@ def _said(document: object, speech: Speech, use: Use, identifier: str) -> Iterat
             followup=issue.followup,
             followup_hint=hints.get(issue.followup or ""),
         )
-    for answer in answers_in(document, speech):
+    for answer in answers_in(resources, speech):
         if names_ours(answer, identifier) is False:
             continue
         adjudication, _ = read_adjudication(answer, speech.amounts, use)

@@ -6,7 +6,7 @@ named issue, never as an exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from payer_gateway.domain.answer import Issue, Reading
 from payer_gateway.domain.claim import Use
@@ -25,7 +25,7 @@ from payer_gateway.mapping.hostile import as_list, as_object, said
 from payer_gateway.mapping.profile import Profile
 from payer_gateway.mapping.reply_parts import parse_body, retry_after
 from payer_gateway.mapping.review import review_of
-from payer_gateway.mapping.sent_lines import SentClaim, claim_sent, lines_of
+from payer_gateway.mapping.sent_lines import Sent
 from payer_gateway.mapping.speech import Rule, Speech
 
 _Object = Mapping[str, object]
@@ -49,17 +49,18 @@ def read_submit(
     """
     document, fault = parse_body(reply.body)
     speech = profile.speeches[use]
-    issues = tuple(issues_in(document, speech))
+    resources = resources_in(document)
+    issues = tuple(issues_in(resources, speech))
     later = retry_after(reply.headers)
     if not 200 <= reply.status < 300:
-        outcome = _refused(profile, reply.status, document)
+        outcome = _refused(profile, reply.status, resources)
         return Reading(outcome, issues=issues, retry_after_s=later)
     if fault is not None and reply.body.strip():
         return Reading(OutcomeClass.IN_DOUBT, issues=(fault,), retry_after_s=later)
-    answer, hindrance = answer_to(document, speech, use, identifier)
-    claim = None if answer is None or sent is None else claim_sent(sent)
+    answer, hindrance = answer_to(resources, speech, use, identifier)
+    ours = None if answer is None or sent is None else Sent(sent)
     if answer is not None and hindrance is None:
-        hindrance = _not_in_force(answer, claim)
+        hindrance = _not_in_force(answer, ours)
     if hindrance is not None:
         unread = (*issues, hindrance)[-MAX_ISSUES:]
         return Reading(OutcomeClass.UNREADABLE_ANSWER, issues=unread)
@@ -74,9 +75,9 @@ def read_submit(
     if answer is None:
         return Reading(outcome, issues=issues, retry_after_s=later)
     if speech.envelope_of_answers is not None:
-        issues += tuple(envelope_issues(document, answer, speech.envelope_of_answers))
-        if sent is not None:
-            issues += tuple(echo_faults(document, parse_body(sent)[0]))
+        issues += tuple(envelope_issues(resources, answer, speech.envelope_of_answers))
+        if ours is not None:
+            issues += tuple(echo_faults(resources, ours.numbered()))
     control, more = read_control_number(answer, speech.amounts, identifier)
     issues = (*issues, *more)
     if outcome is not OutcomeClass.ACCEPTED:
@@ -85,19 +86,20 @@ def read_submit(
             so_far, found = read_so_far(answer, speech.amounts, use)
         kept = (*issues, *found)[:MAX_ISSUES]
         return Reading(outcome, control, None, kept, later, so_far)
-    lines = None if sent is None else lines_of(claim, speech)
+    # A claim may be answered as a whole, and then it does not matter which lines were sent.
+    is_whole = use is Use.CLAIM and "item" not in answer
+    lines = None if ours is None or is_whole else ours.lines(speech)
     adjudication, found = read_adjudication(answer, speech.amounts, use, lines)
     return Reading(outcome, control, adjudication, (*issues, *found)[:MAX_ISSUES], later)
 
 
-def _not_in_force(answer: _Object, claim: SentClaim | None) -> Issue | None:
+def _not_in_force(answer: _Object, ours: Sent | None) -> Issue | None:
     """An answer that the insurer itself calls a draft or a mistake, or has taken back, is none; the
     answer to a claim that was taken back may well say so."""
     status = said(answer.get("status"))
-    refused = {"draft", "entered-in-error"}
-    if claim is not None and claim.status != "cancelled":
-        refused.add("cancelled")
-    if status not in refused:
+    if status not in ("draft", "entered-in-error", "cancelled"):
+        return None
+    if status == "cancelled" and (ours is None or ours.status in (None, "cancelled")):
         return None
     return Issue("not-active", "ClaimResponse.status", f"the answer's status is {status}")
 
@@ -107,28 +109,28 @@ def match_rule(
 ) -> int | None:
     """The number of the first rule that reads this 2xx answer; None when none does. ``answer``: the
     one in it that counts, where that is known."""
-    if answer is None:
-        answer = next(iter(answers_in(document, speech)), None)
+    candidates = _candidates(document, speech) if answer is None else [answer]
     for number, rule in enumerate(speech.rules):
         if rule.http and status not in rule.http:
             continue
         if rule.resource == "none":
             if document is None:
                 return number
-        elif any(_matches(rule, r, speech) for r in _candidates(document, answer, rule)):
+        elif any(_matches(rule, resource, speech) for resource in candidates):
             return number
     return None
 
 
-def _candidates(document: object, answer: _Object | None, rule: Rule) -> Iterator[_Object]:
-    """What the rule may match: the insurer's answer where there is one, whatever stands beside
-    it in a Bundle; else the body or the Bundle's entries."""
-    for resource in resources_in(document) if answer is None else (answer,):
-        if rule.resource is None or resource.get("resourceType") == rule.resource:
-            yield resource
+def _candidates(document: object, speech: Speech) -> list[_Object]:
+    """What a rule may match: the insurer's answer where there is one, whatever stands beside it in
+    a Bundle; else the body or the Bundle's entries."""
+    resources = resources_in(document)
+    return answers_in(resources, speech)[:1] or resources
 
 
 def _matches(rule: Rule, resource: _Object, speech: Speech) -> bool:
+    if rule.resource not in (None, resource.get("resourceType")):
+        return False
     if rule.outcome and said(resource.get("outcome")) not in rule.outcome:
         return False
     words = speech.amounts.review
@@ -143,8 +145,8 @@ def _matches(rule: Rule, resource: _Object, speech: Speech) -> bool:
     )
 
 
-def _refused(profile: Profile, status: int, document: object) -> OutcomeClass:
-    outcomes = outcomes_in(document)
+def _refused(profile: Profile, status: int, resources: Sequence[_Object]) -> OutcomeClass:
+    outcomes = outcomes_in(resources)
     if any(said(issue.get("code")) == "duplicate" for issue in outcomes):
         return OutcomeClass.DUPLICATE_REPORTED
     # class_of_status leaves only 2xx open, and this is none.

@@ -1,15 +1,19 @@
-"""What was sent, as far as an answer is held against it: the Claim, and which of its lines ask for
-something (Da Vinci PAS spec-34, spec-46: an answer speaks of every line, and of no other).
+"""What was sent, as far as an answer is held against it: the Claim, which of its lines ask for
+something (Da Vinci PAS spec-34, spec-46: an answer speaks of every line, and of no other), and who
+was named beside it (spec-33).
 
-The bytes are our own and canonical: they are read for what is asked of them and nothing else."""
+The bytes are our own and canonical: they are read once, for what is asked of them and nothing else.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from payer_gateway.mapping.answers import Numbered, numbers_of
 from payer_gateway.mapping.speech import Speech
 
 
@@ -22,61 +26,64 @@ class _Item(msgspec.Struct):
     modifierExtension: list[_Extension] = []
 
 
-class _Claim(msgspec.Struct):
+class _Resource(msgspec.Struct):
+    resourceType: str = ""
+    identifier: Any = None
     status: str = ""
     item: list[_Item] = []
 
 
-class _Resource(msgspec.Struct):
-    resourceType: str = ""
-
-
 class _Entry(msgspec.Struct):
-    resource: msgspec.Raw = msgspec.Raw(b"{}")
+    fullUrl: str = ""
+    resource: _Resource = msgspec.field(default_factory=_Resource)
 
 
-class _Document(msgspec.Struct):
-    resourceType: str = ""
+class _Document(_Resource):
     entry: list[_Entry] = []
 
 
 _AS_DOCUMENT = msgspec.json.Decoder(_Document)
-_AS_RESOURCE = msgspec.json.Decoder(_Resource)
-_AS_CLAIM = msgspec.json.Decoder(_Claim)
 
 
-@dataclass(frozen=True, slots=True)
-class SentClaim:
-    """Claim.status, and for each line's number the URLs of its modifier extensions."""
+class Sent:
+    """A document that we sent: a Claim itself, or a Bundle with one. It is read when first it is
+    asked: an answer to a claim as a whole is held against none of it."""
 
-    status: str
-    lines: dict[int, tuple[str, ...]]
+    def __init__(self, body: bytes) -> None:
+        self._body = body
 
+    @cached_property
+    def _document(self) -> _Document:
+        try:
+            return _AS_DOCUMENT.decode(self._body)
+        except msgspec.DecodeError:
+            return _Document()
 
-def lines_of(claim: SentClaim | None, speech: Speech) -> dict[int, bool]:
-    """The numbers of the lines that were sent, and whether each asks for something: a cancelled one
-    does not."""
-    cancelled = None if speech.update is None else speech.update.cancelled
-    return {} if claim is None else {n: cancelled not in u for n, u in claim.lines.items()}
+    @cached_property
+    def _claim(self) -> _Resource | None:
+        if self._document.resourceType == "Claim":
+            return self._document
+        inside = (entry.resource for entry in self._document.entry)
+        return next((each for each in inside if each.resourceType == "Claim"), None)
 
+    @property
+    def status(self) -> str | None:
+        """Claim.status; None where it holds no Claim as we write them."""
+        return None if self._claim is None else self._claim.status
 
-def claim_sent(body: bytes) -> SentClaim | None:
-    """The Claim in a document that we sent, itself or in a Bundle. None: it holds none as we write
-    them, and an answer about lines answers none of ours."""
-    try:
-        return _claim_in(body)
-    except msgspec.DecodeError:
-        return None
+    def lines(self, speech: Speech) -> dict[int, bool]:
+        """The numbers of the lines that were sent, and whether each asks for something: a cancelled
+        one does not. Where there is no Claim, an answer about lines answers none of ours."""
+        if self._claim is None:
+            return {}
+        cancelled = None if speech.update is None else speech.update.cancelled
+        return {
+            item.sequence: cancelled not in [each.url for each in item.modifierExtension]
+            for item in self._claim.item
+        }
 
-
-def _claim_in(body: bytes) -> SentClaim | None:
-    document = _AS_DOCUMENT.decode(body)
-    raw: Any = body
-    if document.resourceType != "Claim":
-        inside = (entry.resource for entry in document.entry)
-        raw = next((r for r in inside if _AS_RESOURCE.decode(r).resourceType == "Claim"), None)
-        if raw is None:
-            return None
-    claim = _AS_CLAIM.decode(raw)
-    lines = {item.sequence: tuple(e.url for e in item.modifierExtension) for item in claim.item}
-    return SentClaim(claim.status, lines)
+    def numbered(self) -> Iterator[Numbered]:
+        """Every resource of the Bundle that comes back under its numbers."""
+        for entry in self._document.entry:
+            resource = entry.resource
+            yield from numbers_of(resource.resourceType, resource.identifier, entry.fullUrl)

@@ -23,7 +23,7 @@ from payer_gateway.domain.principal import Act, Principal
 from payer_gateway.domain.submission import OutcomeClass
 from payer_gateway.insurers import fhir_r4
 from payer_gateway.mapping import inquiry_replies, replies
-from payer_gateway.mapping.answers import answers_in
+from payer_gateway.mapping.answers import answers_in, resources_in
 from payer_gateway.mapping.canonical import canonical_json, parse_json
 from payer_gateway.mapping.grammar import UNSUPPORTED
 from payer_gateway.mapping.inquiry import inquiry_bundle
@@ -312,7 +312,8 @@ def _twice(probe: Probe, number: str, body: bytes) -> Finding:
         found = probe.ask(template, number, body)
         document = _document(found) if isinstance(found, Reply) else {}
         speech = probe.profile.speeches[probe.use]
-        times = document.get("total") if probe.asks_by_search else len(answers_in(document, speech))
+        answers = answers_in(resources_in(document), speech)
+        times = document.get("total") if probe.asks_by_search else len(answers)
         if times == 1 and probe.asks_by_search:
             return Finding(check, "pass", "answered again, booked once")
         if times == 1:  # an operation tells what stands now, not how often it was booked
