@@ -9,6 +9,7 @@ what is left of the exchange's time, and everything that ends an exchange early 
 from __future__ import annotations
 
 import queue
+import socket
 import ssl
 import threading
 import time
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 
 from payer_gateway.domain.exchange import NoReplyKind
 from payer_gateway.insurers.addresses import AddressBook, AddressRefused, Endpoint
+
+_NO_ACCOUNT_S = 0.05
 
 
 class Stopped(Exception):
@@ -45,6 +48,18 @@ class Exchange:
         if seconds <= 0:
             raise self.expired()
         return seconds
+
+    def limit(self, sock: socket.socket) -> None:
+        """Give a socket what is left. Raises Stopped once the time is over.
+
+        To set it is a system call, within which other threads run and perhaps keep us waiting, so
+        a difference of no account stays; and one of them may freeze us all: the clock is looked at
+        once more, so that nothing stands between it and what the socket does next.
+        """
+        left = self.remaining()
+        if abs((sock.gettimeout() or 0.0) - left) > min(_NO_ACCOUNT_S, self.deadline_s / 100):
+            sock.settimeout(left)
+            self.remaining()
 
     def expired(self) -> Stopped:
         """The end by deadline, for the place the exchange has come to."""

@@ -123,8 +123,6 @@ class Tap(io.RawIOBase):
         super().__init__()
         self._exchange = exchange
         self._sock = sock
-        # Holds the socket open until the answer is read, even if the connection is let go of.
-        self._raw = sock.makefile("rb", buffering=0)
         self._head_left: float = HEAD_LIMIT
         self.ended = False
 
@@ -143,8 +141,8 @@ class Tap(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read what has come, at most ``len(buffer)``. Raises Stopped for every failure."""
         try:
-            self._sock.settimeout(self._exchange.remaining())
-            count = self._raw.readinto(buffer) or 0
+            self._exchange.limit(self._sock)
+            count = self._sock.recv_into(buffer)
         except TimeoutError:
             raise self._exchange.expired() from None
         except OSError as error:
@@ -154,11 +152,6 @@ class Tap(io.RawIOBase):
         if self._head_left < 0:
             raise _unknown(f"header larger than {HEAD_LIMIT} bytes")
         return count
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._raw.close()
-        super().close()
 
 
 def whole_reply(answer: Answer, limit: int) -> Reply:

@@ -106,10 +106,7 @@ class PlainConnection(HTTPConnection):
         rest = memoryview(data)
         while rest:
             try:
-                self.sock.settimeout(exchange.remaining())
-                # Setting it lets other threads run, and one of them may freeze us all: the clock
-                # is looked at once more, with nothing left in between but the write.
-                exchange.remaining()
+                exchange.limit(self.sock)
                 rest = rest[self.sock.send(rest[:_SEND_PIECE]) :]
             except TimeoutError:
                 raise exchange.expired() from None

@@ -257,6 +257,9 @@ class GivesWay:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
 
+    def gettimeout(self) -> None:
+        """None was set yet."""
+
     def settimeout(self, _seconds: float) -> None:
         time.sleep(0.3)
 
