@@ -5,6 +5,8 @@ PYTHON ?= python3
 READY := $(VENV)/.ready
 CONSULTATIONS ?=
 PROCESSES ?= 3
+# Tests start the command many hundred times: it is compiled once and not each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint faults faults-full fault-matrix conformance bench mutation clean
