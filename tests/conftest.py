@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -47,10 +48,21 @@ def postgresql_url() -> Iterator[str]:
             server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that the migrations have made, to be copied: they take longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "gateway.db"
+    with closing(Database(f"sqlite:///{file}")) as database:
+        database.upgrade()
+    return file
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without any rows: each test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
+        migrated: Path = request.getfixturevalue("migrated_sqlite")
+        shutil.copyfile(migrated, tmp_path / "gateway.db")
         yield f"sqlite:///{tmp_path}/gateway.db"
         return
     administrator: str = request.getfixturevalue("postgresql_url")
