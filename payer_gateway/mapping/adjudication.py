@@ -233,8 +233,11 @@ def _lines(response: _Object, amounts: Amounts, issues: list[Issue]) -> list[Lin
         line.take_details(item)
         if amounts.review is not None:
             line.review(item, amounts.review)
-        told = as_list(item.get("noteNumber"))[:20]
-        line.notes += tuple(notes[each] for each in told if isinstance(each, int) and each in notes)
+        if notes:
+            told = as_list(item.get("noteNumber"))[:20]
+            line.notes += tuple(
+                notes[each] for each in told if isinstance(each, int) and each in notes
+            )
     if len(lines) > MAX_LINES:
         issues.append(Issue("lines", "item", f"{len(lines)} lines; {MAX_LINES} of them are kept"))
     return [lines[number] for number in sorted(lines)]

@@ -116,8 +116,10 @@ def match_rule(
         if rule.resource == "none":
             if document is None:
                 return number
-        elif any(_matches(rule, resource, speech) for resource in candidates):
-            return number
+            continue
+        for resource in candidates:
+            if _matches(rule, resource, speech):
+                return number
     return None
 
 

@@ -8,7 +8,6 @@ The bytes are our own and canonical: they are read once, for what is asked of th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -51,35 +50,41 @@ class Sent:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
+        self._read: _Document | None = None
 
-    @cached_property
+    @property
     def _document(self) -> _Document:
-        try:
-            return _AS_DOCUMENT.decode(self._body)
-        except msgspec.DecodeError:
-            return _Document()
+        if self._read is None:
+            try:
+                self._read = _AS_DOCUMENT.decode(self._body)
+            except msgspec.DecodeError:
+                self._read = _Document()
+        return self._read
 
-    @cached_property
+    @property
     def _claim(self) -> _Resource | None:
-        if self._document.resourceType == "Claim":
-            return self._document
-        inside = (entry.resource for entry in self._document.entry)
+        document = self._document
+        if document.resourceType == "Claim":
+            return document
+        inside = (entry.resource for entry in document.entry)
         return next((each for each in inside if each.resourceType == "Claim"), None)
 
     @property
     def status(self) -> str | None:
         """Claim.status; None where it holds no Claim as we write them."""
-        return None if self._claim is None else self._claim.status
+        claim = self._claim
+        return None if claim is None else claim.status
 
     def lines(self, speech: Speech) -> dict[int, bool]:
         """The numbers of the lines that were sent, and whether each asks for something: a cancelled
         one does not. Where there is no Claim, an answer about lines answers none of ours."""
-        if self._claim is None:
+        claim = self._claim
+        if claim is None:
             return {}
         cancelled = None if speech.update is None else speech.update.cancelled
         return {
             item.sequence: cancelled not in [each.url for each in item.modifierExtension]
-            for item in self._claim.item
+            for item in claim.item
         }
 
     def numbered(self) -> Iterator[Numbered]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import uuid
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from mapping_cases import FIXTURES, INSURERS, a_claim, a_decision, goldens_of, s
 
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import MappingError
-from payer_gateway.mapping import bundle, bundle_check
-from payer_gateway.mapping.canonical import canonical_json, encode_checked
+from payer_gateway.mapping import answer_shape, bundle, bundle_check
+from payer_gateway.mapping.canonical import canonical_json, encode_checked, parse_json
 from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.mapping.facts import facts_of
 from payer_gateway.mapping.facts_people import Names
@@ -151,3 +152,36 @@ def test_ids_are_uuids_of_version_5(claim_id: str, part: str) -> None:
     assert made.named(part) == {"id": str(own), "url": own.urn}
     namespace = uuid.uuid5(uuid.NAMESPACE_URL, "https://payer-gateway.example/claim")
     assert own == uuid.uuid5(uuid.uuid5(namespace, claim_id), part)
+
+
+def _spoiled(value: Any) -> Iterator[Any]:
+    """The same with one thing in it of another kind, for each thing and each kind."""
+    kinds = (None, True, 1, 2**70, Decimal("1.5"), "x", [], [None], [{}], {}, {"start": "2026-13"})
+    yield from kinds
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            for each in _spoiled(inner):
+                yield {**value, name: each}
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            for each in _spoiled(inner):
+                yield [*value[:n], each, *value[n + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [("base-r4", "submit-complete"), ("pas-2.2.1", "kit-approval-of-everything-that-may-be-said")],
+)
+def test_an_answer_is_sound_at_a_glance_where_a_walk_through_it_finds_nothing(
+    dialect: str, name: str
+) -> None:
+    file: Any = parse_json((FIXTURES / "replies" / dialect / f"{name}.json").read_bytes())
+    body = file["body"]
+    answer = body["entry"][0]["resource"] if body["resourceType"] == "Bundle" else body
+    seen = set()
+    for each in [answer, *filter(lambda spoiled: isinstance(spoiled, dict), _spoiled(answer))]:
+        walked = list(answer_shape._wrong(each, answer_shape._SHAPE, "ClaimResponse"))
+
+        assert answer_shape._is_sound(each) == (not walked)
+        seen.add(not walked)
+    assert seen == {True, False}
