@@ -68,14 +68,14 @@ def environment(
 
 
 @cache
-def _released() -> dict[str, Any]:
+def released() -> dict[str, Any]:
     """The shipped files, read once for all tests: a released version never changes."""
     return {"shelf": Shelf(MAPPINGS), "plans": PlanShelf(MAPPINGS), "codes": load_code_sets()}
 
 
 def a_house(database_url: str, **changes: Any) -> Services:
     made = build_services(Settings.from_env(environment(database_url, **changes)))
-    return replace(made, **_released())
+    return replace(made, **released())
 
 
 def fixture(number: str) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from builders import MAPPINGS, released
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -34,7 +35,7 @@ V1 = "/api/v1"
 PERSONAL = ("Villarreal", "Marisol", "1979-05-14", "NW4410021", "Juniper")
 
 
-def environment(folder: Path, mappings: Path = ROOT / "mappings") -> dict[str, str]:
+def environment(folder: Path, mappings: Path = MAPPINGS) -> dict[str, str]:
     return {
         "PAYER_GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
         "PAYER_GATEWAY_MAPPINGS": str(mappings),
@@ -111,8 +112,10 @@ class Surface:
 
 
 @contextmanager
-def opened(folder: Path, mappings: Path = ROOT / "mappings") -> Iterator[Surface]:
+def opened(folder: Path, mappings: Path = MAPPINGS) -> Iterator[Surface]:
     services = build_services(Settings.from_env(environment(folder, mappings)))
+    if mappings == MAPPINGS:
+        services = replace(services, **released())
     try:
         yield Surface(services, create_web_app(services))
     finally:
