@@ -124,7 +124,6 @@ class Tap(io.RawIOBase):
         self._exchange = exchange
         self._sock = sock
         self._head_left: float = HEAD_LIMIT
-        self.ended = False
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """What http.client reads from; ``mode`` is always ``rb``."""
@@ -147,7 +146,6 @@ class Tap(io.RawIOBase):
             raise self._exchange.expired() from None
         except OSError as error:
             raise _unknown(f"while waiting for the answer: {told(error)}") from error
-        self.ended = count == 0
         self._head_left -= count
         if self._head_left < 0:
             raise _unknown(f"header larger than {HEAD_LIMIT} bytes")
