@@ -57,7 +57,7 @@ class Sent:
         if self._read is None:
             try:
                 self._read = _AS_DOCUMENT.decode(self._body)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 self._read = _Document()
         return self._read
 
