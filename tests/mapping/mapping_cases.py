@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def edited(insurer: str, edit: Callable[[dict[str, Any]], object]) -> Profile:
     return EditedShelf({file_of(insurer): document}).version(insurer, 1)
 
 
+@cache
 def shipped(insurer: str) -> Profile:
+    """Read once for all tests, as the gateway does: a released version never changes."""
     return EditedShelf({}).version(insurer, 1)
 
 
