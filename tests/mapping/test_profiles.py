@@ -105,7 +105,7 @@ def test_resolved_is_json_and_tells_everything() -> None:
     assert resolved["fees"]["MCD-INT"] == Decimal("18.50")
     assert resolved["delivery"]["rate_per_s"] == 50
     assert resolved["uses"]["claim"]["resources"]["Claim"]["total"]
-    assert resolved["digest"] == shipped("state-medicaid").digest
+    assert resolved["digest"] == EditedShelf({}).version("state-medicaid", 1).digest
 
 
 def test_an_agreed_fee_needs_a_fee_for_every_line_in_its_currency() -> None:
