@@ -1,7 +1,7 @@
 """One answer read strictly: within the deadline, its head limited, whole or not at all.
 
-http.client reads the status line and the chunks. The head is read here: http.client leaves it to
-the e-mail parser, which takes longer than the socket and forgives what RFC 9112 does not.
+http.client reads the body and its chunks. The head is read here: http.client leaves it to the
+e-mail parser, which takes longer than the socket and forgives what RFC 9112 does not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from payer_gateway.insurers.exchange import Exchange, Stopped, told
 HEAD_LIMIT = 256 * 1024
 _PIECE = 64 * 1024
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_STATUS = re.compile(rb"(HTTP/1\.[0-9]) ([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
 _FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")
 _FOLDED = re.compile(rb"[ \t]+([^\r\n]*?)[ \t]*\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -40,9 +41,8 @@ class Answer(http.client.HTTPResponse):
 
     def begin(self) -> None:
         """Read status and headers. Raises Stopped (UNKNOWN) unless whole and final."""
-        version, status, reason = self._final_head()
+        version, status = self._final_head()
         self.code = self.status = status
-        self.reason = reason.strip()
         self.version = 10 if version == "HTTP/1.0" else 11
         self.headers = self.fields  # type: ignore[assignment]
         self._tap.head_over()
@@ -55,23 +55,22 @@ class Answer(http.client.HTTPResponse):
         unlimited = self.length is None and not self.chunked
         self.will_close = unlimited or self._check_close()  # type: ignore[attr-defined]
 
-    def _final_head(self) -> tuple[str, int, str]:
+    def _final_head(self) -> tuple[str, int]:
         """The status line of the answer itself; ``fields`` are read. Interim ones are passed over
         (RFC 9110, 15.2)."""
         while True:
-            try:
-                version, status, reason = self._read_status()  # type: ignore[attr-defined]
-            except http.client.RemoteDisconnected:
-                raise _unknown("the insurer hung up without an answer") from None
-            except (http.client.HTTPException, ValueError):
-                raise _unknown("what came back is no HTTP/1 answer") from None
-            if not version.startswith("HTTP/1."):
+            line = self.fp.readline(HEAD_LIMIT)
+            if not line:
+                raise _unknown("the insurer hung up without an answer")
+            read = _STATUS.fullmatch(line)
+            if read is None:
                 raise _unknown("what came back is no HTTP/1 answer")
+            version, status = read[1].decode("ascii"), int(read[2])
             self.fields = self._read_fields()
             if status == 101:
                 raise _unknown("the insurer wants to speak another protocol (101)")
             if status >= 200:
-                return version, status, reason
+                return version, status
 
     def _read_fields(self) -> dict[str, str]:
         found: dict[str, str] = {}

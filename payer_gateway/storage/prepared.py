@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.driver import look_up, run
+from payer_gateway.storage.types import Instant, as_text
 
 
 class Prepared:
@@ -68,7 +70,7 @@ class _Compiled:
         self._fixed: dict[str, Any] = {}
         self._binders: dict[str, Callable[[Any], Any]] = {}
         for bind, name in compiled.bind_names.items():
-            binder = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            binder = _writer(bind.type, dialect)
             if binder is not None:
                 self._binders[name] = binder
             value = bind.value
@@ -108,12 +110,21 @@ class _Compiled:
         return cells
 
 
+def _writer(kind: TypeEngine[Any], dialect: Dialect) -> Any:
+    """How a value of that type, which is not None, is written; None: as it is."""
+    if dialect.name == "sqlite" and isinstance(kind, Instant):
+        return as_text
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
 def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Any:
     """How a value of that type is read; None: as the driver gives it, as both do with floats."""
     if isinstance(kind, Float):
         return None
-    if isinstance(kind, Uuid) and not dialect.supports_native_uuid:
+    if dialect.name == "sqlite" and isinstance(kind, Uuid):
         return _hyphened
+    if dialect.name == "sqlite" and isinstance(kind, Instant):
+        return _instant
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
@@ -123,6 +134,10 @@ def _hyphened(digits: str | None) -> str | None:
     if digits is None:
         return None
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _named(names: Sequence[str]) -> Any:

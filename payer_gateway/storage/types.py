@@ -27,7 +27,7 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name != "sqlite":
             return value
-        return _as_text(value)
+        return as_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -38,8 +38,8 @@ class Instant(TypeDecorator[datetime]):
 
 
 @lru_cache(maxsize=64)
-def _as_text(value: datetime) -> str:
-    """A batch writes its one instant into many rows."""
+def as_text(value: datetime) -> str:
+    """An instant on SQLite. A batch writes its one instant into many rows."""
     return value.astimezone(UTC).strftime(_SQLITE_FORMAT)
 
 
