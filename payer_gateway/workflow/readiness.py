@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import SQLAlchemyError
 
 from payer_gateway.codes import ICD_10_CM, ICD_10_PCS
@@ -18,8 +17,7 @@ from payer_gateway.workflow.services import Services
 def why_not_ready(s: Services) -> str | None:
     """None when the database answers and has the schema of this version."""
     try:
-        with s.database.read() as work:
-            found = MigrationContext.configure(work.conn).get_current_revision()
+        found = s.database.schema_version()
     except SQLAlchemyError as exc:
         return f"the database does not answer ({type(exc).__name__})"
     needed = head_version()

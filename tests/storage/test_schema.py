@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,6 +15,7 @@ from storage_hands import TENANT, bring_to, row_of, set_state, state_of
 
 from payer_gateway.domain.submission import EDGES, NEXT, OutcomeClass, State
 from payer_gateway.storage import bodies, ledger, outbox, picking, tables, tenants
+from payer_gateway.storage.database import Database, head_version
 from payer_gateway.storage.statements import insert_if_absent
 from payer_gateway.workflow.services import Services
 
@@ -30,6 +32,31 @@ def test_the_migrations_build_exactly_the_tables_of_the_code(house: Services) ->
         differences = compare_metadata(context, tables.metadata)
 
     assert differences == []
+
+
+def test_the_version_that_is_needed_is_the_one_that_the_migrations_end_with(
+    house: Services,
+) -> None:
+    with house.database.engine.connect() as connection:
+        ended_with = MigrationContext.configure(connection).get_current_revision()
+
+    assert head_version() == house.database.schema_version() == ended_with
+
+
+def test_a_database_that_nobody_has_touched_has_no_version(
+    house: Services, tmp_path: Path, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        untouched = Database(f"sqlite:///{tmp_path}/untouched.db")
+    else:
+        untouched = Database(database_url)
+        with untouched.engine.begin() as connection:
+            connection.execute(text("DROP TABLE alembic_version"))
+
+    version = untouched.schema_version()
+
+    untouched.close()
+    assert version is None
 
 
 def test_the_databases_table_of_moves_is_the_domains(house: Services) -> None:
