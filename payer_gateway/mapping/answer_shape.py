@@ -57,6 +57,9 @@ def _type_of(shape: Any) -> Any:
 
 
 _SOUND = _type_of(_SHAPE)
+# msgspec gathers what it knows of a type at first use; a second thread that comes meanwhile ends
+# the process with a segmentation fault. For a decoder it is gathered here, by one thread.
+msgspec.json.Decoder(_SOUND)
 
 
 def shape_issues(answer: _Object) -> list[Issue]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
@@ -185,3 +187,36 @@ def test_an_answer_is_sound_at_a_glance_where_a_walk_through_it_finds_nothing(
         assert answer_shape._is_sound(each) == (not walked)
         seen.add(not walked)
     assert seen == {True, False}
+
+
+FIRST_ANSWERS = """
+import os, sys, threading
+from payer_gateway.mapping.answer_shape import shape_issues
+
+sys.setswitchinterval(1e-6)
+answer = {"item": [{"adjudication": [{"category": {"coding": [{"code": "submitted"}]}}]}]}
+ends = []
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        together = threading.Barrier(16)
+        threads = [
+            threading.Thread(target=lambda: (together.wait(), shape_issues(answer)))
+            for _ in range(16)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os._exit(0)
+    ends.append(os.waitpid(child, 0)[1])
+print(sum(end != 0 for end in ends))
+"""
+
+
+def test_a_workers_first_answers_may_all_come_at_once() -> None:
+    """What is made ready at first use is made by every thread: two of three such workers ended
+    with a segmentation fault."""
+    done = subprocess.run([sys.executable, "-c", FIRST_ANSWERS], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("0\n", "")
