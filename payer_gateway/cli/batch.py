@@ -129,8 +129,8 @@ def batch(
 
 @contextmanager
 def _written_to(place: Path | None) -> Iterator[None]:
-    """What keeps a file from being written, with its place and the cure; of stdout (None) whoever
-    reads it has gone, which is no error."""
+    """What keeps a file from being written, with its place and the cure; stdout (None) is every
+    command's, and so are its errors."""
     from polars.exceptions import PolarsError
 
     try:

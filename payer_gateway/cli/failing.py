@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import click
 
 from payer_gateway.domain.errors import (
@@ -22,6 +24,7 @@ _EXIT: dict[type[Exception], int] = {
     Conflict: 1,
     GatewayError: 1,
 }
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def told(exc: Exception) -> int:
@@ -37,6 +40,12 @@ def told(exc: Exception) -> int:
             " start it, or correct the setting",
             err=True,
         )
+        return 2
+    if isinstance(exc, OSError) and exc.errno in _FULL and exc.filename is None:
+        # Files are told of with their names where they are written: this is what was printed.
+        said = str(exc.strerror).lower()
+        cure = "make room where it goes, or send it elsewhere"
+        click.echo(f"payer-gateway: the output cannot be written: {said}; {cure}", err=True)
         return 2
     raise exc
 

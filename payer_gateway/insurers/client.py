@@ -10,6 +10,7 @@ import time
 import weakref
 import zlib
 from collections.abc import Mapping
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,9 @@ def _prepared(request: Request) -> requests.PreparedRequest:
     look = _prepared_url if request.body is not None else _prepared_url.__wrapped__
     prepared.url = look(request.url)
     # Not prepare_headers: the connection refuses by itself what would break the framing.
-    headers = {"Accept-Encoding": "identity", **request.headers}
+    headers = dict(request.headers)
+    if not any(name.lower() == "accept-encoding" for name in headers):
+        headers["Accept-Encoding"] = "identity"
     if request.body is not None:
         prepared.body = request.body
         headers["Content-Length"] = str(len(request.body))
@@ -215,17 +218,14 @@ class _Pool(HTTPConnectionPool):
     def urlopen(  # type: ignore[override]
         self, method: str, url: str, body: Any, headers: Mapping[str, str], **_never: Any
     ) -> Reply:
-        """One exchange, once. urllib3's own redirects, retries and unpacks, none of which is ever
-        wanted, and what it would be told by the other arguments."""
+        """One exchange, once: urllib3's own redirects, retries and unpacks, which is never wanted.
+        The other arguments tell it how."""
         conn = self._get_conn()
         stays_open = False
         try:
-            answer = conn.ask(method, url, body, headers)
-            try:
+            with closing(conn.ask(method, url, body, headers)) as answer:
                 reply = whole_reply(answer, self.max_reply_bytes)
                 stays_open = not answer.will_close and not conn.spoilt
-            finally:
-                answer.close()
             return reply
         finally:
             if stays_open:

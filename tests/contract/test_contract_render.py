@@ -47,6 +47,17 @@ def test_rendering_the_same_twice_gives_the_same_bytes(gateway: Gateway) -> None
     assert one.stdout == two.stdout != b""
 
 
+def test_an_insurer_that_there_is_not_is_said_before_its_case(gateway: Gateway) -> None:
+    nobody, no_case = at_once(
+        partial(gateway, "mapping", "render", "nobody-mutual", "no-case"),
+        partial(gateway, "mapping", "render", "medicare-b", "no-case"),
+    )
+
+    assert (nobody.code, no_case.code) == (1, 1)
+    assert "no insurer is called 'nobody-mutual' (known: medicare-b," in nobody.said
+    assert "no file and no golden case of medicare-b is called 'no-case'" in no_case.said
+
+
 def test_a_consultation_taken_in_is_rendered_by_its_id(walk: Walk) -> None:
     taken = walk.of(BY_VIDEO)
 

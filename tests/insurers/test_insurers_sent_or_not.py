@@ -63,10 +63,19 @@ def test_a_request_leaves_byte_for_byte_as_it_is_meant(client: HttpClient) -> No
 
         head = (
             " /fhir/Claim/$submit?a=b%20c HTTP/1.1\r\n"
-            f"Host: 127.0.0.1:{server.port}\r\nAccept-Encoding: identity\r\nX-Key: k\r\n"
+            f"Host: 127.0.0.1:{server.port}\r\nX-Key: k\r\nAccept-Encoding: identity\r\n"
         )
         posted = f"POST{head}Content-Length: 2\r\n\r\n{{}}"
         assert server.requests == [posted.encode(), f"GET{head}\r\n".encode()]
+
+
+def test_an_encoding_that_the_profile_asks_for_stands_alone(client: HttpClient) -> None:
+    with insurer(answers(OK)) as server:
+        client.send("northwind", a_request(server.url, headers={"accept-encoding": "gzip"}))
+
+        (heard,) = server.requests
+        assert heard.lower().count(b"accept-encoding") == 1
+        assert b"accept-encoding: gzip\r\n" in heard
 
 
 def test_a_hanging_name_lookup_is_cut_at_the_deadline() -> None:

@@ -196,6 +196,24 @@ def test_a_disk_that_is_full_is_told_with_the_place_and_what_stood_there_stays(
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted([out, file.name])
 
 
+def test_a_full_disk_behind_stdout_is_told_with_its_cure(tmp_path: Path) -> None:
+    file = roster(tmp_path, "NORTHWIND-PPO,US-PPO-2026,W1,1979-05-14,2026-01-01,,,")
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("payer-gateway"), "eligibility", "batch", file],
+            cwd=tmp_path,
+            env={**os.environ, "PAYER_GATEWAY_MAPPINGS": str(MAPPINGS)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert done.returncode == 2
+    assert "the output cannot be written: no space left on device; make room" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_a_spreadsheet_takes_for_a_formula_is_written_as_text(tmp_path: Path) -> None:
     file = roster(tmp_path, 'NORTHWIND-PPO,US-PPO-2026,"=1+1,""x""",1979-05-14,2026-01-01,,,')
 
