@@ -191,9 +191,8 @@ class _Adapter(HTTPAdapter):
             if len(self._pools) >= _PATHS:
                 self._pools.clear()
             self._pools[path] = pool = found
+            pool.idle_s, pool.max_reply_bytes = self._idle_s, self._max_reply_bytes
         pool.exchange = self.exchange
-        pool.idle_s = self._idle_s
-        pool.max_reply_bytes = self._max_reply_bytes
         return pool
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:

@@ -42,7 +42,7 @@ class Answer(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read status and headers. Raises Stopped (UNKNOWN) unless whole and final."""
         version, status = self._final_head()
-        self.code = self.status = status
+        self.status = status
         self.version = 10 if version == "HTTP/1.0" else 11
         self.headers = self.fields  # type: ignore[assignment]
         self._tap.head_over()

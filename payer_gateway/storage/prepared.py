@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +24,7 @@ from sqlalchemy.types import TypeEngine
 
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.driver import look_up, run
-from payer_gateway.storage.types import Instant, as_text
+from payer_gateway.storage.types import Instant, as_text, from_text
 
 
 class Prepared:
@@ -124,7 +123,7 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Any:
     if dialect.name == "sqlite" and isinstance(kind, Uuid):
         return _hyphened
     if dialect.name == "sqlite" and isinstance(kind, Instant):
-        return _instant
+        return from_text
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
@@ -134,10 +133,6 @@ def _hyphened(digits: str | None) -> str | None:
     if digits is None:
         return None
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _named(names: Sequence[str]) -> Any:

@@ -33,7 +33,7 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return datetime.fromisoformat(value)
+            return from_text(value)
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
@@ -41,6 +41,11 @@ class Instant(TypeDecorator[datetime]):
 def as_text(value: datetime) -> str:
     """An instant on SQLite. A batch writes its one instant into many rows."""
     return value.astimezone(UTC).strftime(_SQLITE_FORMAT)
+
+
+def from_text(text: str | None) -> datetime | None:
+    """An instant as SQLite holds it."""
+    return None if text is None else datetime.fromisoformat(text)
 
 
 Id = Uuid(as_uuid=False)
