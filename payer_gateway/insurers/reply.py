@@ -79,10 +79,10 @@ class Answer(http.client.HTTPResponse):
             if not line.endswith(b"\n"):
                 raise _unknown("the insurer hung up within the headers")
             if read := _FIELD.fullmatch(line):
-                name, value = read[1].decode("ascii").lower(), read[2].decode("latin-1")
+                name, value = read[1].decode("ascii").lower(), _value(read[2])
                 found[name] = f"{found[name]}, {value}" if name in found else value
             elif name and (read := _FOLDED.fullmatch(line)):
-                found[name] = f"{found[name]} {read[1].decode('latin-1')}"
+                found[name] = f"{found[name]} {_value(read[1])}"
             else:
                 # The length of the body may stand behind it.
                 raise _unknown("malformed header line")
@@ -113,6 +113,12 @@ class Answer(http.client.HTTPResponse):
         if not line.endswith(b"\n") or not _CHUNK_SIZE.fullmatch(size):
             raise _unknown("the answer breaks off or has bad chunks")
         return int(size, 16)
+
+
+def _value(said: bytes) -> str:
+    """RFC 9110, 5.5: a NUL is a space. No text of PostgreSQL holds one, and all that is recorded
+    together with it would be refused."""
+    return said.decode("latin-1").replace("\0", " ")
 
 
 class Tap(io.RawIOBase):

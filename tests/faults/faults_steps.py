@@ -54,7 +54,7 @@ STEPS: tuple[Step, ...] = (
     Step("send.connected", f"{_WIRE}:PlainConnection._new_conn", "after", "POST"),
     Step("send.before_fence", f"{_EXCHANGED}.pass_fence", "before", "POST"),
     Step("send.after_fence", f"{_EXCHANGED}.pass_fence", "after", "POST"),
-    Step("send.last_instant", "socket:socket.send", "before", "POST"),
+    Step("send.last_instant", f"{_WIRE}:PlainConnection.write", "before", "POST"),
     # Head and body leave in one write; half of it is the head and a part of the body.
     Step("send.half_body", f"{_WIRE}:PlainConnection.send", "half", "POST"),
     Step("send.body_sent", f"{_WIRE}:PlainConnection.send", "after", "POST"),

@@ -255,6 +255,14 @@ def test_a_folded_header_is_one_line_and_has_no_white_space_around_it(client: Ht
         assert outcome == Reply(200, headers, b"{}")
 
 
+def test_a_nul_in_a_header_is_a_space(client: HttpClient) -> None:
+    with insurer(answers(answer(b"{}", "Content-Type: application/\0json"))) as server:
+        outcome = client.send("northwind", a_request(server.url))
+
+        headers = {"content-length": "2", "content-type": "application/ json"}
+        assert outcome == Reply(200, headers, b"{}")
+
+
 def test_interim_answers_are_passed_over(client: HttpClient) -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Trace: a\r\n\r\n"
     with insurer(answers(interim + OK)) as server:
