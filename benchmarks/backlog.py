@@ -72,7 +72,7 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
                     insurers=insurers,
                     worker="benchmark",
                     lease=timedelta(seconds=60),
-                    limit=BATCH,
+                    room=lambda: BATCH,
                 )
                 if services.database.is_sqlite:
                     raise _Back

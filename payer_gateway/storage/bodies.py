@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select, update
 
 from payer_gateway.domain.errors import NotFound
@@ -21,13 +23,25 @@ _BYTES = Prepared(
         among(body.c.id, "ids", is_postgresql=is_postgresql),
     )
 )
-# One by one by their key: for a list PostgreSQL may rather read a tenant's every row.
-_BYTES_POSTGRESQL = """
-SELECT found.tenant_id, found.id::text, found.bytes
-FROM unnest(%s::text[], %s::uuid[]) AS wanted (tenant_id, id)
+# What is new comes back from the INSERT, what was there from the table as it was before it.
+_PUT_POSTGRESQL = """
+WITH given AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+    AS given (tenant_id text, id uuid, sha256 text, media_type text, bytes bytea)
+), fresh AS (
+    INSERT INTO body (tenant_id, id, sha256, media_type, bytes, created_at)
+    SELECT tenant_id, id, sha256, media_type, bytes, %(at)s::timestamptz FROM given
+    ON CONFLICT DO NOTHING
+    RETURNING tenant_id, sha256, id
+)
+SELECT tenant_id, sha256, id::text FROM fresh
+UNION ALL
+SELECT known.tenant_id, known.sha256, known.id::text
+FROM given
 CROSS JOIN LATERAL (
-    SELECT * FROM body WHERE tenant_id = wanted.tenant_id AND id = wanted.id OFFSET 0
-) AS found
+    SELECT * FROM body
+    WHERE sha256 = given.sha256 AND tenant_id IS NOT DISTINCT FROM given.tenant_id OFFSET 0
+) AS known
 """
 _SAME = Prepared(
     lambda is_postgresql: select(body.c.tenant_id, body.c.sha256, body.c.id).where(
@@ -103,9 +117,6 @@ def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
     """The bytes of several (tenant, body); what retention has expunged is left out."""
     if not wanted:
         return {}
-    if work.is_postgresql:
-        lists = tuple(map(list, zip(*wanted, strict=True)))
-        return {(of, at): data for of, at, data in look_up(work.conn, _BYTES_POSTGRESQL, lists)}
     tenants = list({tenant_id for tenant_id, _ in wanted})
     found = _BYTES.rows(work, tenants=tenants, ids=[body_id for _, body_id in wanted])
     known = {(row.tenant_id, row.id): bytes(row.bytes) for row in found}
@@ -115,7 +126,7 @@ def many(work: Work, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
 def put_all(work: Work, wanted: Sequence[tuple[str, bytes, str]]) -> list[str]:
     """``put`` for several (tenant, bytes, media type) at once; the ids, in their order."""
     keys = [(tenant_id, hashlib.sha256(data).hexdigest()) for tenant_id, data, _ in wanted]
-    new = {
+    new: dict[tuple[str, str], dict[str, Any]] = {
         key: {
             "tenant_id": tenant_id,
             "id": new_id(work.now),
@@ -127,11 +138,25 @@ def put_all(work: Work, wanted: Sequence[tuple[str, bytes, str]]) -> list[str]:
         for key, (tenant_id, data, media_type) in zip(keys, wanted, strict=True)
     }
     # In one order everywhere, so that two groups with the same new bytes do not deadlock.
-    insert_all_if_absent(work, body, [new[key] for key in sorted(new)])
-    found = _SAME.rows(
-        work,
-        tenants=list({tenant_id for tenant_id, _ in keys}),
-        digests=list({digest for _, digest in keys}),
-    )
-    known = {(row.tenant_id, row.sha256): str(row.id) for row in found}
+    rows = [new[key] for key in sorted(new)]
+    if work.is_postgresql:
+        given = _as_json(rows)
+        put = look_up(work.conn, _PUT_POSTGRESQL, {"rows": given, "at": work.now})
+        known = {(tenant_id, digest): body_id for tenant_id, digest, body_id in put}
+    else:
+        insert_all_if_absent(work, body, rows)
+        known = {}
+    if len(known) < len(rows):
+        # There before; on PostgreSQL by somebody who committed while we waited for their row.
+        found = _SAME.rows(
+            work,
+            tenants=list({tenant_id for tenant_id, _ in keys}),
+            digests=list({digest for _, digest in keys}),
+        )
+        known |= {(row.tenant_id, row.sha256): str(row.id) for row in found}
     return [known[key] for key in keys]
+
+
+def _as_json(rows: Sequence[dict[str, Any]]) -> str:
+    written = [{**row, "bytes": f"\\x{row['bytes'].hex()}"} for row in rows]
+    return msgspec.json.encode(written).decode()

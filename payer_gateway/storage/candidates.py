@@ -18,7 +18,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
     Integer,
@@ -39,7 +38,7 @@ from sqlalchemy.types import TypeEngine
 from payer_gateway.domain.flow import Breaker
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.prepared import Prepared, among
+from payer_gateway.storage.prepared import Given, Prepared, among
 from payer_gateway.storage.statements import OPEN, open_in_lane, stands_in
 from payer_gateway.storage.tables import insurer, submission, tenant
 from payer_gateway.storage.types import Instant
@@ -172,28 +171,25 @@ def candidates(work: Work, source: State, wanted: Sequence[Wanted]) -> Sequence[
 
 
 def given(work: Work, wanted: Sequence[Wanted]) -> dict[str, Any]:
-    """What ``per_insurer`` is asked with: a list per column."""
-    lists = {name: [getattr(each, name) for each in wanted] for name in _WANTED}
-    return {**lists, "now": work.now}
+    """What ``per_insurer`` is asked with."""
+    rows = [{name: getattr(each, name) for name in _WANTED_COLUMNS} for each in wanted]
+    return {"wanted": _WANTED.bound(work, rows), "now": work.now}
 
 
-_WANTED: dict[str, TypeEngine[Any]] = {
+_WANTED_COLUMNS: dict[str, TypeEngine[Any]] = {
     "tenant_id": Text(),
     "insurer_id": Text(),
     "n": Integer(),
     "slots": Integer(),
     "most": Integer(),
 }
+_WANTED = Given("wanted", _WANTED_COLUMNS)
 
 
 @cache
 def per_insurer(source: State) -> Select[Any]:
     """The pick of PostgreSQL as one statement."""
-    i = (
-        func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in _WANTED.items()))
-        .table_valued(*_WANTED, name="i")
-        .render_derived()
-    )
+    i = _WANTED.table(is_postgresql=True)
     busy = (
         select(*_counts(source))
         .where(

@@ -8,29 +8,37 @@ connection of its own.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine
 
+from payer_gateway.storage.database import PLANNED_ONCE
+
+# Each looked up by its own id (OFFSET 0): while the tables are not counted, a planner may rather go
+# through all of an insurer's.
 _POSTGRESQL = """
 SELECT s.id::text, s.lease_token::text, s.state,
        extract(epoch FROM s.lease_until - clock_timestamp())::float8
-FROM submission s
+FROM unnest(%s::uuid[]) AS asked (id)
+CROSS JOIN LATERAL (SELECT * FROM submission WHERE id = asked.id OFFSET 0) AS s
 JOIN insurer i ON i.tenant_id = s.tenant_id AND i.id = s.insurer_id AND i.mode <> 'paused'
 JOIN tenant t ON t.id = s.tenant_id AND t.stopped_at IS NULL
-WHERE s.id = ANY(%s::uuid[])
 """
+# All in one row: for each row that SQLite steps to, a thread gives Python's lock away.
 _SQLITE = """
-SELECT s.id, s.lease_token, s.state,
-       (julianday(s.lease_until) - julianday('now')) * 86400.0
+SELECT json_group_array(json_array(
+    s.id, s.lease_token, s.state, (julianday(s.lease_until) - julianday('now')) * 86400.0
+))
 FROM submission s
 JOIN insurer i ON i.tenant_id = s.tenant_id AND i.id = s.insurer_id AND i.mode <> 'paused'
 JOIN tenant t ON t.id = s.tenant_id AND t.stopped_at IS NULL
-WHERE s.id IN ({marks})
+WHERE s.id IN (SELECT value FROM json_each(?))
 """
 
 
@@ -40,6 +48,7 @@ class _Asked:
     token: str
     state: str
     seconds: float
+    woken: threading.Lock = field(default_factory=threading.Lock)
     answered: bool = False
     ours: bool = False
 
@@ -50,27 +59,46 @@ class Fence:
 
     engine: Engine
     _connection: Any = None
+    _cursor: Any = None
     _waiting: list[_Asked] = field(default_factory=list)
+    _is_asking: bool = False
     _list: threading.Lock = field(default_factory=threading.Lock)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def is_ours(self, row: Any, seconds: float) -> bool:
         """Whether ``row`` (as it was leased) may be sent in an exchange that ends within
         ``seconds``."""
         asked = _Asked(_plain(row.id), _plain(row.lease_token), row.state, seconds)
+        asked.woken.acquire()
         with self._list:
             self._waiting.append(asked)
-        # Whoever has the turn asks for all who came meanwhile; they find their answer in place.
-        with self._turn:
-            if not asked.answered:
-                with self._list:
-                    batch, self._waiting = self._waiting, []
+            waits, self._is_asking = self._is_asking, True
+        if waits:
+            # One asks at a time. Until then more come, and the next one asks for all of them.
+            asked.woken.acquire()
+        if not asked.answered:
+            time.sleep(0)  # whoever is about to ask comes along
+            with self._list:
+                batch, self._waiting = self._waiting, []
+            try:
                 self._ask(batch)
+            finally:
+                self._pass_on(batch)
         return asked.ours
 
+    def _pass_on(self, batch: list[_Asked]) -> None:
+        """Whoever came meanwhile asks next; who is answered waits for nobody."""
+        with self._list:
+            if self._waiting:
+                self._waiting[0].woken.release()
+            else:
+                self._is_asking = False
+        for each in batch:
+            each.answered = True
+            each.woken.release()
+
     def close(self) -> None:
-        with self._turn:
-            self._drop()
+        """When nobody asks any more."""
+        self._drop()
 
     def _ask(self, batch: list[_Asked]) -> None:
         try:
@@ -82,35 +110,37 @@ class Fence:
         for each in batch:
             token, state, left = found.get(each.id, (None, None, 0.0))
             each.ours = token == each.token and state == each.state and left > each.seconds
-            each.answered = True
 
     def _look_up(self, ids: list[str]) -> dict[str, tuple[str, str, float]]:
-        cursor = self._connected().cursor()
-        try:
-            if self.engine.dialect.name == "postgresql":
-                cursor.execute(_POSTGRESQL, (ids,))
-            else:
-                cursor.execute(_SQLITE.format(marks=",".join("?" * len(ids))), ids)
+        cursor = self._connected()
+        if self.engine.dialect.name == "postgresql":
+            cursor.execute(_POSTGRESQL, (f"{{{','.join(ids)}}}",))
             rows = cursor.fetchall()
-        finally:
-            cursor.close()
+        else:
+            cursor.execute(_SQLITE, (json.dumps(ids),))
+            ((found,),) = cursor.fetchall()
+            rows = json.loads(found)
         return {_plain(r[0]): (_plain(r[1]), r[2], r[3]) for r in rows if r[1] is not None}
 
     def _connected(self) -> Any:
-        """A connection that nobody else uses, each statement of it a transaction."""
+        """The cursor of a connection that nobody else uses, each statement of it a transaction."""
         if self._connection is None:
             if self.engine.dialect.name == "postgresql":
                 taken = self.engine.raw_connection()
                 self._connection = taken.driver_connection
                 taken.detach()
-                self._connection.autocommit = True
+                if self._connection.prepare_threshold is not None:
+                    # Nobody else's session, as behind a pooler it might be.
+                    for name, value in PLANNED_ONCE.items():
+                        self._connection.execute(f"SET {name} = {value}")
             else:
-                # Threads share it, one at a time; that is what _turn is for.
+                # Threads share it, one at a time.
                 path = self.engine.url.database or ""
                 self._connection = sqlite3.connect(
                     path, timeout=30, isolation_level=None, check_same_thread=False
                 )
-        return self._connection
+            self._cursor = self._connection.cursor()
+        return self._cursor
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

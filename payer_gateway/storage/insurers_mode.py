@@ -3,7 +3,7 @@ stopped), or held by its bucket and breaker (``domain/flow.py``). Who and why ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -30,9 +30,10 @@ from payer_gateway.storage.tables import insurer, insurer_event, submission, ten
 from payer_gateway.storage.types import Instant
 
 _FLOW = tuple(f.name for f in fields(Flow))
-_ONE = Prepared(
-    lambda _: select(insurer).where(
-        insurer.c.tenant_id == bindparam("its_tenant"), insurer.c.id == bindparam("its_id")
+_SEVERAL = Prepared(
+    lambda is_postgresql: select(insurer).where(
+        among(insurer.c.tenant_id, "tenants", is_postgresql=is_postgresql),
+        among(insurer.c.id, "ids", is_postgresql=is_postgresql),
     )
 )
 
@@ -82,7 +83,15 @@ def all_of(work: Work, tenant_id: str) -> Sequence[Row[Any]]:
 
 
 def get(work: Work, tenant_id: str, insurer_id: str) -> Row[Any] | None:
-    return next(iter(_ONE.rows(work, its_tenant=tenant_id, its_id=insurer_id)), None)
+    return several(work, [(tenant_id, insurer_id)]).get((tenant_id, insurer_id))
+
+
+def several(work: Work, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
+    """The rows of these (tenant, insurer); what is unknown is left out."""
+    tenants, ids = ({each[at] for each in wanted} for at in (0, 1))
+    found = _SEVERAL.rows(work, tenants=list(tenants), ids=list(ids))
+    rows = {(row.tenant_id, row.id): row for row in found}
+    return {each: rows[each] for each in wanted if each in rows}
 
 
 def set_mode(

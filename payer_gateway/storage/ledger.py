@@ -232,6 +232,13 @@ _UNSAID: dict[str, Any] = dict.fromkeys(
 )
 
 
+# Of every fact, in this order.
+COLUMNS = (
+    *("tenant_id", "insurer_id", "submission_id", "kind", "line", "at", "body_id"),
+    *_UNSAID,
+)
+
+
 def _fact(
     work: Work, row: Row[Any], kind: str, line: int, body_id: str | None, **said: Any
 ) -> dict[str, Any]:

@@ -7,22 +7,10 @@ Every move is one UPDATE that names the state (and the lease) it starts from, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Row,
-    Text,
-    bindparam,
-    func,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Row, func, or_, select, update
 
 from payer_gateway.domain.errors import LeaseLost, NotFound
 from payer_gateway.domain.submission import (
@@ -36,10 +24,8 @@ from payer_gateway.domain.submission import (
 )
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.ids import known_id
-from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.statements import open_in_lane
 from payer_gateway.storage.tables import attempt, submission, transition
-from payer_gateway.storage.types import Id, Instant
 
 # What the reaper writes on an attempt whose worker is gone.
 LEASE_EXPIRED = "lease expired"
@@ -164,109 +150,6 @@ def change(work: Work, row: Row[Any], **values: Any) -> None:
     )
     if changed.rowcount != 1:
         raise LeaseLost(f"submission {row.id} was changed by somebody else")
-
-
-# What is done to every batch is put together once; the batch's ids are bound.
-_NOW: BindParameter[Any] = bindparam("now", type_=Instant())
-_TOKEN: BindParameter[Any] = bindparam("token", type_=Id)
-
-
-def open_attempts(
-    work: Work, ids: Sequence[str], *, kind: str, worker: str, lease_token: str
-) -> None:
-    """Write the attempts of a batch before a byte leaves (rule L3), in one statement: number,
-    trigger and bytes are those of each submission's row as it stands before it is taken."""
-    _attempts_of_batch(kind).changed(work, ids=ids, worker=worker, token=lease_token, now=work.now)
-
-
-def _of_batch(is_postgresql: bool) -> ColumnElement[bool]:
-    return among(submission.c.id, "ids", is_postgresql=is_postgresql)
-
-
-@cache
-def _attempts_of_batch(kind: str) -> Prepared:
-    facts: dict[str, ColumnElement[Any]] = {
-        "tenant_id": submission.c.tenant_id,
-        "insurer_id": submission.c.insurer_id,
-        "submission_id": submission.c.id,
-        "n": submission.c.exchanges + 1,
-        "kind": literal(kind),
-        "trigger": submission.c.trigger,
-        "worker": bindparam("worker", type_=Text()),
-        "lease_token": _TOKEN,
-        "started_at": _NOW,
-    }
-    if kind == "send":
-        facts["request_body_id"] = submission.c.body_id
-    return Prepared(
-        lambda is_postgresql: attempt.insert().from_select(
-            list(facts), select(*facts.values()).where(_of_batch(is_postgresql))
-        )
-    )
-
-
-def take(
-    work: Work,
-    source: State,
-    target: State | None,
-    ids: Sequence[str],
-    by: str,
-    lease_token: str,
-    lease_until: datetime,
-) -> Sequence[Row[Any]]:
-    """Lease a batch that stands in ``source`` and is free, moving it to ``target`` (None: it stays,
-    only its answer is fetched); the rows as they stand now. Each move has its transition row."""
-    rows = _taking(source, target).rows(work, ids=ids, token=lease_token, until=lease_until)
-    if target is not None and rows:
-        moved = [row.id for row in rows]
-        _moves_of_batch(source, target).changed(work, ids=moved, now=work.now, by=by)
-    return rows
-
-
-@cache
-def _taking(source: State, target: State | None) -> Prepared:
-    held: dict[Any, Any] = {
-        submission.c.lease_token: _TOKEN,
-        submission.c.lease_until: bindparam("until", type_=Instant()),
-        submission.c.exchanges: submission.c.exchanges + 1,
-    }
-    if target is not None:
-        check_move(source, target)
-        held[submission.c.state] = target.value
-    if target is State.SENDING:
-        held |= {submission.c.attempts: submission.c.attempts + 1, submission.c.trigger: "auto"}
-    return Prepared(
-        lambda is_postgresql: (
-            update(submission)
-            .where(
-                _of_batch(is_postgresql),
-                submission.c.state == source.value,
-                submission.c.lease_token.is_(None),
-            )
-            .values(held)
-            .returning(submission)
-        )
-    )
-
-
-@cache
-def _moves_of_batch(source: State, target: State) -> Prepared:
-    facts: dict[str, ColumnElement[Any]] = {
-        "tenant_id": submission.c.tenant_id,
-        "insurer_id": submission.c.insurer_id,
-        "submission_id": submission.c.id,
-        "at": _NOW,
-        "source": literal(source.value),
-        "target": literal(target.value),
-        "event": literal("picked" if target is State.SENDING else "asking"),
-        "by": bindparam("by", type_=Text()),
-        "attempt_n": submission.c.exchanges,
-    }
-    return Prepared(
-        lambda is_postgresql: transition.insert().from_select(
-            list(facts), select(*facts.values()).where(_of_batch(is_postgresql))
-        )
-    )
 
 
 def close_attempt(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from payer_gateway.domain.submission import State
 from payer_gateway.storage import insurers_mode, outbox
 from payer_gateway.storage.candidates import Wanted, candidates, talkable
 from payer_gateway.storage.database import Work
+from payer_gateway.storage.leasing import lease_all
 
 # Of an insurer's slots, the share that questions may take: sends must not starve behind them.
 _SHARE = {State.READY: 1, State.IN_DOUBT: 2, State.ACCEPTED: 4}
@@ -31,11 +32,13 @@ _SHARE = {State.READY: 1, State.IN_DOUBT: 2, State.ACCEPTED: 4}
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A submission in our hands: its row as it stands now (state, token), and the attempt."""
+    """A submission in our hands: its row as it stands now (state, token), the attempt, and the
+    bytes that are or were sent (None: retention has expunged them)."""
 
     row: Row[Any]
     attempt_n: int
     worker: str
+    body: bytes | None
 
 
 def is_there_work(work: Work, source: State, insurers: Sequence[str]) -> bool:
@@ -58,7 +61,7 @@ def pick(
     lease: timedelta,
 ) -> Leased | None:
     """The next one alone; see ``pick_batch``."""
-    batch = pick_batch(work, source, insurers=insurers, worker=worker, lease=lease, limit=1)
+    batch = pick_batch(work, source, insurers=insurers, worker=worker, lease=lease, room=lambda: 1)
     return batch[0] if batch else None
 
 
@@ -69,20 +72,22 @@ def pick_batch(
     insurers: Sequence[str],
     worker: str,
     lease: timedelta,
-    limit: int,
+    room: Callable[[], int],
     one_at_a_time: frozenset[str] = frozenset(),
 ) -> list[Leased]:
-    """Lease up to ``limit`` due submissions in ``source``: ready ones to send, in-doubt ones to
-    ask about, accepted ones whose adjudication is due to fetch it.
+    """Lease as many due submissions in ``source`` as there is ``room`` for: ready ones to send,
+    in-doubt ones to ask about, accepted ones whose adjudication is due to fetch it. For how many
+    there is room is asked as late as it can be: threads that became free meanwhile count.
 
     ``one_at_a_time`` names insurers of which a batch holds one at most: they cannot be asked, and
     a worker's death would make each of a batch a question for a person.
     """
-    if not insurers or limit < 1:
+    if not insurers:
         return []
     # Two workers must not both take an insurer's last slot, its last token or its one trial.
     free = talkable(work, source, insurers, lock=True)
     locked = {(row.tenant_id, row.id): row for row in free}
+    limit = room() if locked else 0
     wanted = _wanted(work, source, locked, limit, one_at_a_time)
     if not wanted:
         return []
@@ -141,22 +146,20 @@ def _take_from_flow(
 def _lease(
     work: Work, source: State, ids: Sequence[str], worker: str, lease: timedelta
 ) -> list[Leased]:
-    """Attempt and move of a whole batch, a statement each; committed before a byte leaves (L3).
+    """Attempt and move of a whole batch, committed before a byte leaves (L3).
     One token serves the batch: the fence asks for it together with the row's own id."""
-    token = str(uuid.uuid4())
-    outbox.open_attempts(
+    rows = lease_all(
         work,
+        source,
         ids,
-        kind="send" if source is State.READY else "inquire",
         worker=worker,
-        lease_token=token,
+        lease_token=str(uuid.uuid4()),
+        lease_until=work.now + lease,
     )
-    target = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source)
-    rows = outbox.take(work, source, target, ids, worker, token, work.now + lease)
     if len(rows) != len(ids):
         raise LeaseLost("a submission was taken by somebody else while it was picked")
     order = {submission_id: n for n, submission_id in enumerate(ids)}
-    leased = [Leased(row, int(row.exchanges), worker) for row in rows]
+    leased = [Leased(row, int(row.exchanges), worker, body) for row, body in rows]
     return sorted(leased, key=lambda each: order[each.row.id])
 
 

@@ -8,23 +8,29 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ARRAY,
+    JSON,
     ColumnElement,
     Dialect,
     Float,
+    FromClause,
     Text,
     TypeDecorator,
     Uuid,
     bindparam,
+    cast,
+    column,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy.types import TypeEngine
 
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.driver import look_up, run
-from payer_gateway.storage.types import Instant, as_text, from_text
+from payer_gateway.storage.types import Instant, as_text, from_text, in_utc
 
 
 class Prepared:
@@ -41,10 +47,6 @@ class Prepared:
     def changed(self, work: Work, **asked: object) -> int:
         """Run it for what it changes; how many rows."""
         return self._of(work).changed(work, asked)
-
-    def changed_by_each(self, work: Work, asked: Sequence[Mapping[str, object]]) -> int:
-        """Run it once for each of these; how many rows in all."""
-        return self._of(work).changed_by_each(work, asked)
 
     def _of(self, work: Work) -> _Compiled:
         dialect = work.conn.dialect
@@ -89,10 +91,6 @@ class _Compiled:
     def changed(self, work: Work, asked: Mapping[str, Any]) -> int:
         return run(work.conn, self._text, self._written(asked))
 
-    def changed_by_each(self, work: Work, asked: Sequence[Mapping[str, Any]]) -> int:
-        written = [self._written(each) for each in asked]
-        return run(work.conn, self._text, written, many=True)
-
     def _written(self, asked: Mapping[str, Any]) -> Any:
         values = {**self._fixed, **asked}
         for name, binder in self._binders.items():
@@ -122,8 +120,8 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Any:
         return None
     if dialect.name == "sqlite" and isinstance(kind, Uuid):
         return _hyphened
-    if dialect.name == "sqlite" and isinstance(kind, Instant):
-        return from_text
+    if isinstance(kind, Instant):
+        return from_text if dialect.name == "sqlite" else in_utc
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
@@ -167,3 +165,40 @@ def among(column: ColumnElement[Any], name: str, *, is_postgresql: bool) -> Colu
         return column == func.any(bindparam(name, type_=ARRAY(column.type)))
     listed = func.json_each(bindparam(name, type_=_Listed(column.type))).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+class Given:
+    """Rows of these columns that are bound as one value, and read by a statement like a table. A
+    statement for each would take a turn at Python's lock for each; and PostgreSQL, which knows how
+    long an array is, would plan anew for most."""
+
+    def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
+        self._name, self._columns = name, columns
+
+    def table(self, *, is_postgresql: bool) -> FromClause:
+        bound = bindparam(self._name, type_=Text())
+        if is_postgresql:
+            named = [column(name, kind) for name, kind in self._columns.items()]
+            recordset = func.json_to_recordset(cast(bound, JSON())).table_valued(*named)
+            return recordset.render_derived(with_types=True)
+        each = func.json_each(bound).table_valued("value")
+        values = (
+            func.json_extract(each.c.value, literal_column(f"'$.{name}'"), type_=kind).label(name)
+            for name, kind in self._columns.items()
+        )
+        return select(*values).subquery()
+
+    def bound(self, work: Work, rows: Sequence[Mapping[str, Any]]) -> str:
+        """``rows`` as the statement takes them: JSON."""
+        if work.is_postgresql:
+            return msgspec.json.encode(rows).decode()
+        dialect = work.conn.dialect
+        writers = [(name, _writer(kind, dialect)) for name, kind in self._columns.items()]
+        written = [
+            {
+                name: row[name] if writer is None or row[name] is None else writer(row[name])
+                for name, writer in writers
+            }
+            for row in rows
+        ]
+        return msgspec.json.encode(written).decode()

@@ -12,20 +12,23 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
-    CompoundSelect,
+    Insert,
     Integer,
     Row,
+    Select,
     Text,
     Update,
     bindparam,
     func,
+    literal,
+    or_,
     select,
-    union,
+    true,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from payer_gateway.domain.answer import Adjudication
@@ -33,8 +36,7 @@ from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.storage import bodies, ledger
 from payer_gateway.storage.database import Work
-from payer_gateway.storage.prepared import Prepared, among
-from payer_gateway.storage.statements import insert_all_if_absent, insert_many
+from payer_gateway.storage.prepared import Given, Prepared, among
 from payer_gateway.storage.tables import attempt, claim, planned_claim, submission, transition
 from payer_gateway.storage.tables import ledger as ledger_table
 from payer_gateway.storage.types import Id, Instant
@@ -66,6 +68,7 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
     "its_id": Id,
     "its_token": Id,
     "its_n": Integer(),
+    "worker": Text(),
     "outcome": Text(),
     "status": Integer(),
     "head": Text(),
@@ -76,18 +79,22 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
     "decided": Instant(),
 }
 _AT: BindParameter[Any] = bindparam("at", type_=Instant())
+_Values = Mapping[str, ColumnElement[Any]]
 
 
-def _close(given: Mapping[str, ColumnElement[Any]]) -> Update:
+# Rows are looked up by what is theirs alone. Whatever else they have to be is asked in words that
+# no index answers: one that was last counted empty would look as good to the planner, and then all
+# rows of a tenant, or all that were ever sending, are gone through.
+def _close(given: _Values) -> Update:
     return (
         update(attempt)
         .where(
-            attempt.c.tenant_id == given["its_tenant"],
-            attempt.c.insurer_id == given["its_insurer"],
             attempt.c.submission_id == given["its_id"],
-            attempt.c.n == given["its_n"],
-            attempt.c.lease_token == given["its_token"],
             attempt.c.ended_at.is_(None),
+            attempt.c.tenant_id.is_not_distinct_from(given["its_tenant"]),
+            attempt.c.insurer_id.is_not_distinct_from(given["its_insurer"]),
+            attempt.c.n.is_not_distinct_from(given["its_n"]),
+            attempt.c.lease_token.is_not_distinct_from(given["its_token"]),
         )
         .values(
             {
@@ -102,15 +109,15 @@ def _close(given: Mapping[str, ColumnElement[Any]]) -> Update:
     )
 
 
-def _accept(given: Mapping[str, ColumnElement[Any]]) -> Update:
+def _accept(given: _Values) -> Update:
     return (
         update(submission)
         .where(
-            submission.c.tenant_id == given["its_tenant"],
-            submission.c.insurer_id == given["its_insurer"],
             submission.c.id == given["its_id"],
-            submission.c.state == State.SENDING.value,
-            submission.c.lease_token == given["its_token"],
+            submission.c.tenant_id.is_not_distinct_from(given["its_tenant"]),
+            submission.c.insurer_id.is_not_distinct_from(given["its_insurer"]),
+            submission.c.state.is_not_distinct_from(State.SENDING.value),
+            submission.c.lease_token.is_not_distinct_from(given["its_token"]),
         )
         .values(
             state=State.ACCEPTED.value,
@@ -126,54 +133,84 @@ def _accept(given: Mapping[str, ColumnElement[Any]]) -> Update:
     )
 
 
-def _given(is_postgresql: bool) -> Mapping[str, ColumnElement[Any]]:
-    """What the rows are given: on PostgreSQL, which would plan anew for each row, all at once with
-    a list per column; on SQLite one row in turn."""
-    if not is_postgresql:
-        return {name: bindparam(name, type_=kind) for name, kind in _GIVEN.items()}
-    lists = (bindparam(name, type_=ARRAY(kind)) for name, kind in _GIVEN.items())
-    rows = func.unnest(*lists).table_valued(*_GIVEN, name="given").render_derived()
-    return {name: rows.c[name] for name in _GIVEN}
+def _move(given: _Values) -> dict[str, ColumnElement[Any]]:
+    return {
+        "tenant_id": given["its_tenant"],
+        "insurer_id": given["its_insurer"],
+        "submission_id": given["its_id"],
+        "at": _AT,
+        "source": literal(State.SENDING.value),
+        "target": literal(State.ACCEPTED.value),
+        "event": given["outcome"],
+        "by": given["worker"],
+        "attempt_n": given["its_n"],
+    }
 
 
-_CLOSE = Prepared(lambda is_postgresql: _close(_given(is_postgresql)))
-_ACCEPT = Prepared(lambda is_postgresql: _accept(_given(is_postgresql)))
-
-_MOVED = (
-    "tenant_id",
-    "insurer_id",
-    "submission_id",
-    "at",
-    "source",
-    "target",
-    "event",
-    "by",
-    "attempt_n",
-)
+def _given(is_postgresql: bool) -> _Values:
+    return dict(_ROWS.table(is_postgresql=is_postgresql).c.items())
 
 
-def _hanging(is_postgresql: bool) -> CompoundSelect[Any]:
-    def given(column: ColumnElement[Any]) -> ColumnElement[bool]:
-        return among(column, "ids", is_postgresql=is_postgresql)
+def _moved(given: _Values) -> Insert:
+    facts = _move(given)
+    return transition.insert().from_select(list(facts), select(*facts.values()))
 
-    return union(
-        select(submission.c.id)
-        .join(
-            claim,
-            (claim.c.tenant_id == submission.c.tenant_id) & (claim.c.id == submission.c.claim_id),
-        )
-        .where(given(submission.c.id), claim.c.relation.is_not(None)),
-        select(submission.c.id)
-        .join(
-            planned_claim,
-            (planned_claim.c.tenant_id == submission.c.tenant_id)
-            & (planned_claim.c.consultation_id == submission.c.consultation_id),
-        )
-        .where(given(submission.c.id), planned_claim.c.state == "open"),
-        select(ledger_table.c.submission_id).where(
-            among(ledger_table.c.tenant_id, "tenants", is_postgresql=is_postgresql),
-            given(ledger_table.c.submission_id),
+
+def _kept(is_postgresql: bool) -> Insert:
+    insert: Any = postgresql.insert if is_postgresql else sqlite.insert
+    # "WHERE true": without, SQLite takes ON CONFLICT for a join's ON.
+    facts = select(_FACTS.table(is_postgresql=is_postgresql)).where(true())
+    made: Insert = insert(ledger_table).from_select(ledger.COLUMNS, facts)
+    return made.on_conflict_do_nothing()  # type: ignore[attr-defined, no-any-return]
+
+
+def _whole() -> Select[Any]:
+    """On PostgreSQL one statement for all tables: how many attempts were closed, and how many
+    submissions moved."""
+    given = dict(select(*_given(is_postgresql=True).values()).cte("given").c.items())
+    mine = among(attempt.c.submission_id, "ids", is_postgresql=True)
+    closed = _close(given).where(mine).returning(attempt.c.n).cte("closed")
+    mine = among(submission.c.id, "ids", is_postgresql=True)
+    accepted = _accept(given).where(mine).returning(*given.values()).cte("accepted")
+    moved = _moved(dict(accepted.c.items())).cte("moved")
+    counts = (select(func.count()).select_from(part) for part in (closed, accepted))
+    whole = select(*(count.scalar_subquery() for count in counts))
+    return whole.add_cte(moved, _kept(is_postgresql=True).cte("kept"))
+
+
+_ROWS = Given("rows", _GIVEN)
+_FACTS = Given("facts", {name: ledger_table.c[name].type for name in ledger.COLUMNS})
+_AT_ONCE = Prepared(lambda _: _whole())
+# On SQLite, where a statement is a call, one for each table.
+_CLOSE = Prepared(lambda _: _close(_given(is_postgresql=False)))
+_ACCEPT = Prepared(lambda _: _accept(_given(is_postgresql=False)))
+_MOVE = Prepared(lambda _: _moved(_given(is_postgresql=False)))
+_KEEP = Prepared(lambda _: _kept(is_postgresql=False))
+
+
+def _hanging(is_postgresql: bool) -> Select[Any]:
+    row = submission.c
+    hangs: list[Select[Any]] = [
+        select(claim.c.id).where(
+            claim.c.tenant_id == row.tenant_id,
+            claim.c.id == row.claim_id,
+            claim.c.relation.is_not(None),
         ),
+        select(planned_claim.c.id).where(
+            planned_claim.c.tenant_id == row.tenant_id,
+            planned_claim.c.consultation_id == row.consultation_id,
+            # Not "=": not by the index of all that are open.
+            planned_claim.c.state.is_not_distinct_from("open"),
+        ),
+        select(ledger_table.c.seq).where(
+            ledger_table.c.tenant_id == row.tenant_id, ledger_table.c.submission_id == row.id
+        ),
+    ]
+    if is_postgresql:
+        # Looked up for each row of the batch, never joined to all that there are.
+        hangs = [each.offset(0) for each in hangs]
+    return select(row.id).where(
+        among(row.id, "ids", is_postgresql=is_postgresql), or_(*(each.exists() for each in hangs))
     )
 
 
@@ -183,8 +220,7 @@ _HANGING = Prepared(_hanging)
 def hangs_on(work: Work, rows: Sequence[Row[Any]]) -> set[str]:
     """The submissions among these on whose acceptance something hangs: they correct another claim,
     a claim is planned beside or behind them, or a decision of theirs is in the ledger already."""
-    ids, tenants = [row.id for row in rows], list({row.tenant_id for row in rows})
-    return {row.id for row in _HANGING.rows(work, ids=ids, tenants=tenants)}
+    return {row.id for row in _HANGING.rows(work, ids=[row.id for row in rows])}
 
 
 def accept_all(work: Work, group: Sequence[Plain]) -> None:
@@ -200,6 +236,7 @@ def accept_all(work: Work, group: Sequence[Plain]) -> None:
             "its_id": each.row.id,
             "its_token": each.row.lease_token,
             "its_n": each.attempt_n,
+            "worker": each.worker,
             "outcome": each.outcome.value,
             "status": each.status,
             "head": each.head,
@@ -208,38 +245,9 @@ def accept_all(work: Work, group: Sequence[Plain]) -> None:
             "number": each.control_number or each.row.control_number,
             "due": each.due,
             "decided": each.decided,
-            "at": work.now,
         }
         for each, reply_id in zip(group, replies, strict=True)
     ]
-    if work.is_postgresql:
-        lists: dict[str, object] = {name: [each[name] for each in given] for name in _GIVEN}
-        closed = _CLOSE.changed(work, **lists, at=work.now)
-        accepted = _ACCEPT.changed(work, **lists, at=work.now)
-    else:
-        closed = _CLOSE.changed_by_each(work, given)
-        accepted = _ACCEPT.changed_by_each(work, given)
-    if accepted != len(group) or closed != len(group):
-        raise LeaseLost("one of the group is no longer ours")
-    insert_many(
-        work,
-        transition,
-        _MOVED,
-        [
-            (
-                each.row.tenant_id,
-                each.row.insurer_id,
-                each.row.id,
-                work.now,
-                State.SENDING.value,
-                State.ACCEPTED.value,
-                each.outcome.value,
-                each.worker,
-                each.attempt_n,
-            )
-            for each in group
-        ],
-    )
     facts = []
     for each, reply_id in zip(group, replies, strict=True):
         number = each.control_number
@@ -247,4 +255,15 @@ def accept_all(work: Work, group: Sequence[Plain]) -> None:
         if each.adjudication is not None:
             number = number or each.row.control_number
             facts += ledger.decision(work, each.row, each.adjudication, number, reply_id)
-    insert_all_if_absent(work, ledger_table, facts)
+    rows, known = _ROWS.bound(work, given), _FACTS.bound(work, facts)
+    if work.is_postgresql:
+        ids = [each.row.id for each in group]
+        found = _AT_ONCE.rows(work, ids=ids, rows=rows, facts=known, at=work.now)
+        ((closed, accepted),) = found
+    else:
+        closed = _CLOSE.changed(work, rows=rows, at=work.now)
+        accepted = _ACCEPT.changed(work, rows=rows, at=work.now)
+        _MOVE.changed(work, rows=rows, at=work.now)
+        _KEEP.changed(work, facts=known)
+    if accepted != len(group) or closed != len(group):
+        raise LeaseLost("one of the group is no longer ours")

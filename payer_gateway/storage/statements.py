@@ -40,8 +40,8 @@ def insert_if_absent(work: Work, table: Table, row: Mapping[str, Any]) -> bool:
 
 
 def insert_all_if_absent(work: Work, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those whose unique keys are not taken; all rows name the same columns. One statement
-    on PostgreSQL, one prepared statement on SQLite."""
+    """Insert those whose unique keys are not taken; all rows name the same columns. One prepared
+    statement, run for each."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -50,23 +50,10 @@ def insert_all_if_absent(work: Work, table: Table, rows: Sequence[Mapping[str, A
         zip(*(row.values() for row in rows), strict=True),
         _binders(table, names, work.conn.dialect),
     )
-    if work.is_postgresql:
-        at_once = _all_at_once(table, names, work.conn.dialect)
-        run(work.conn, at_once, tuple(map(list, by_column)))
-        return
     quoted = ", ".join(f'"{name}"' for name in names)
-    marks = ", ".join("?" * len(names))
+    marks = ", ".join(["%s" if work.is_postgresql else "?"] * len(names))
     statement = f'INSERT INTO "{table.name}" ({quoted}) VALUES ({marks}) ON CONFLICT DO NOTHING'  # noqa: S608
     run(work.conn, statement, list(zip(*by_column, strict=True)), many=True)
-
-
-@lru_cache(256)
-def _all_at_once(table: Table, names: tuple[str, ...], dialect: Dialect) -> str:
-    quoted = ", ".join(f'"{name}"' for name in names)
-    kinds = (table.c[name].type.compile(dialect) for name in names)
-    lists = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    into = f'INSERT INTO "{table.name}" ({quoted})'
-    return f"{into} SELECT * FROM unnest({lists}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def insert_many(

@@ -30,11 +30,7 @@ class Instant(TypeDecorator[datetime]):
         return as_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return from_text(value)
-        return value.astimezone(UTC)  # type: ignore[no-any-return]
+        return from_text(value) if dialect.name == "sqlite" else in_utc(value)
 
 
 @lru_cache(maxsize=64)
@@ -46,6 +42,11 @@ def as_text(value: datetime) -> str:
 def from_text(text: str | None) -> datetime | None:
     """An instant as SQLite holds it."""
     return None if text is None else datetime.fromisoformat(text)
+
+
+def in_utc(value: datetime | None) -> datetime | None:
+    """An instant as PostgreSQL's driver gives it: in the session's zone."""
+    return None if value is None else value.astimezone(UTC)
 
 
 Id = Uuid(as_uuid=False)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from sqlalchemy.exc import DataError
+
 from payer_gateway.domain.claim import Use
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.exchange import Reply
@@ -45,7 +47,7 @@ def _may_be_plain(done: Done) -> bool:
 def _record_together(s: Services, results: Sequence[Done]) -> set[int]:
     """Record those on which nothing hangs, a statement per table; the ids of what was recorded."""
     try:
-        with s.database.write() as work:
+        with s.database.write(planned_once=True) as work:
             hanging = settling.hangs_on(work, [done.held.leased.row for done in results])
             plain = [done for done in results if done.held.leased.row.id not in hanging]
             if not plain:
@@ -56,8 +58,8 @@ def _record_together(s: Services, results: Sequence[Done]) -> set[int]:
                 {done.held.leased.row.id: done.profile for done in plain if done.profile},
             )
             settling.accept_all(work, [_plain(work, done) for done in plain])
-    except LeaseLost:
-        # One of them is not ours any more; each is looked at by itself.
+    except (LeaseLost, DataError):
+        # One of them is not ours any more, or cannot be kept; each is looked at by itself.
         return set()
     for done in plain:
         say(done, State.ACCEPTED)
@@ -93,6 +95,10 @@ def record_one(s: Services, done: Done) -> None:
             state = _record(s, work, done)
     except LeaseLost:
         log.warning("lease lost", extra={"submission_id": done.held.leased.row.id})
+        return
+    except DataError:
+        # Words that no column holds: the others of its batch are not to go down with it.
+        log.error("cannot be kept", extra={"submission_id": done.held.leased.row.id})
         return
     say(done, state)
 

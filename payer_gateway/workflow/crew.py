@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from payer_gateway.domain.errors import LeaseLost
 from payer_gateway.domain.submission import State
-from payer_gateway.storage import bodies, picking
+from payer_gateway.storage import picking
 from payer_gateway.storage.fencing import Fence
 from payer_gateway.workflow import committing, exchanging, probing, steering
 from payer_gateway.workflow.exchanging import Done, Held
@@ -49,7 +49,9 @@ def worker_name(number: int) -> str:
     return f"{platform.node() or 'worker'}:{os.getpid()}:{number}"
 
 
-def pick_some(s: Services, source: State, worker: str, limit: int, *, look: bool) -> list[Held]:
+def pick_some(
+    s: Services, source: State, worker: str, room: Callable[[], int], *, look: bool
+) -> list[Held]:
     """Lease what may begin now, with the bytes that are or were sent. ``look``: look first without
     locking."""
     taken_at = time.monotonic()
@@ -58,21 +60,17 @@ def pick_some(s: Services, source: State, worker: str, limit: int, *, look: bool
             insurers = steering.callable_now(s, work.now)
             if not picking.is_there_work(work, source, insurers):
                 return []
-    with s.database.write() as work:
+    with s.database.write(planned_once=True) as work:
         leased = picking.pick_batch(
             work,
             source,
             insurers=steering.callable_now(s, work.now),
             worker=worker,
             lease=s.lease,
-            limit=limit,
+            room=room,
             one_at_a_time=steering.cannot_be_asked(s),
         )
-        stored = bodies.many(work, [(each.row.tenant_id, each.row.body_id) for each in leased])
-    return [
-        Held(each, source, stored.get((each.row.tenant_id, each.row.body_id)), taken_at)
-        for each in leased
-    ]
+    return [Held(each, source, taken_at) for each in leased]
 
 
 class Crew:
@@ -158,10 +156,9 @@ class Crew:
                 continue
             self._looked[source] = now
             with self._turn:
-                free = self._free()
-                if free == 0:
+                if self._free() == 0:
                     break
-                held = pick_some(self._s, source, self._name, free, look=self._empty[source])
+                held = pick_some(self._s, source, self._name, self._free, look=self._empty[source])
             self._empty[source] = not held
             got += len(held)
             for each in held:

@@ -57,7 +57,7 @@ def _one(s: Services, source: State, worker: str) -> bool:
     """The steps of the crew, one after the other, for one submission."""
     fence = Fence(s.database.engine)
     try:
-        held = pick_some(s, source, worker, 1, look=True)
+        held = pick_some(s, source, worker, lambda: 1, look=True)
         for each in held:
             record_one(s, exchange(s, fence, each))
     finally:

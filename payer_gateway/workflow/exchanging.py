@@ -25,13 +25,11 @@ from payer_gateway.workflow.sweeping import profile_of
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A leased submission in this process's hands, with the bytes to send, or that were sent (None:
-    retention has expunged them). ``taken_at`` is the process's clock before the lease began: the
-    lease ends no sooner."""
+    """A leased submission in this process's hands. ``taken_at`` is the process's clock before the
+    lease began: the lease ends no sooner."""
 
     leased: Leased
     source: State
-    body: bytes | None
     taken_at: float
 
 
@@ -67,7 +65,7 @@ def _send(s: Services, fence: Fence, held: Held, profile: Profile | None) -> Don
     if isinstance(reply, Reply):
         row = held.leased.row
         reading = replies.read_submit(
-            profile, Use(row.use), reply, identifier=row.claim_identifier, sent=held.body
+            profile, Use(row.use), reply, identifier=row.claim_identifier, sent=held.leased.body
         )
         return Done(held, profile, reply, reading)
     return Done(held, profile, reply, recording.silence(reply))
@@ -82,10 +80,10 @@ def submit_request(s: Services, fence: Fence, held: Held, profile: Profile) -> R
     headers = {}
     if delivery.conditional_create:
         headers["If-None-Exist"] = f"identifier={row.claim_identifier}"
-    assert held.body is not None  # noqa: S101 - picked with its bytes
+    assert held.leased.body is not None  # noqa: S101 - picked with its bytes
     return fhir_r4.submit(
         address.base(row.use),
-        held.body,
+        held.leased.body,
         deadline_s=deadline,
         path=delivery.submit_path,
         headers=headers,
@@ -117,7 +115,7 @@ def _ask(s: Services, held: Held, profile: Profile | None) -> Done:
     if profile is None or template is None:
         nothing = NoReply(NoReplyKind.NOT_SENT, "cannot be asked")
         return Done(held, profile, nothing, Reading(OutcomeClass.NO_ANSWER), "cannot be asked")
-    reply = put_question(s, held.leased, profile, template, held.body)
+    reply = put_question(s, held.leased, profile, template, held.leased.body)
     read = (
         inquiry_replies.read_inquiry
         if held.source is State.IN_DOUBT
@@ -143,7 +141,9 @@ def _read(read: _Reader, profile: Profile, held: Held, reply: Reply | NoReply) -
         return Reading(OutcomeClass.NO_ANSWER)
     row = held.leased.row
     # Only what is said about our own claim counts: some insurers ignore what they are asked for.
-    return read(profile, Use(row.use), reply, identifier=row.claim_identifier, sent=held.body)
+    return read(
+        profile, Use(row.use), reply, identifier=row.claim_identifier, sent=held.leased.body
+    )
 
 
 def _poison(held: Held, profile: Profile | None, why: str) -> Done:

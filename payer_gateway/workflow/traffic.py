@@ -66,13 +66,14 @@ def note(
 
 
 def note_answers(work: Work, rows: Sequence[Row[Any]], profiles: Mapping[str, Profile]) -> None:
-    """Plain answers about these submissions (with their profiles by id): per insurer one look, and
-    a write only where its breaker or its window has something to learn."""
+    """Plain answers about these submissions (with their profiles by id): one look, and a write only
+    where its breaker or its window has something to learn."""
     by_insurer: dict[tuple[str, str], list[Row[Any]]] = {}
     for row in rows:
         by_insurer.setdefault((row.tenant_id, row.insurer_id), []).append(row)
+    looked_at = insurers_mode.several(work, by_insurer)
     for (tenant_id, insurer_id), its_rows in sorted(by_insurer.items()):
-        known = insurers_mode.get(work, tenant_id, insurer_id)
+        known = looked_at.get((tenant_id, insurer_id))
         if known is None or _answered(work, known, len(its_rows)) == insurers_mode.flow_of(known):
             continue
         locked = insurers_mode.lock(work, tenant_id, insurer_id)

@@ -77,12 +77,18 @@ RULES: tuple[Without, ...] = (
         "no attempt is written before a send",
         (
             Edit(
-                "storage/outbox.py",
-                "    _attempts_of_batch(kind).changed(",
-                '    if kind == "send":\n        return\n    _attempts_of_batch(kind).changed(',
+                "storage/leasing.py",
+                "    _opening(source).changed(work, **given)\n",
+                "    source is State.READY or _opening(source).changed(work, **given)\n",
+            ),
+            Edit(
+                "storage/leasing.py",
+                '    parts = [_insert(attempt, facts).cte("opened")]\n',
+                "    parts = []\n    if source is not State.READY:\n"
+                '        parts.append(_insert(attempt, facts).cte("opened"))\n',
             ),
         ),
-        (_SQLITE,),
+        (_SQLITE, _POSTGRESQL),
         ("send.body_sent",),
     ),
     Without(

@@ -347,11 +347,10 @@ def _if_allowed(act: Callable[[], object]) -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """A database's clock that can be jumped."""
-    jumped, real = Clock(), database._now
+    jumped = Clock()
 
-    def now(*args: Any) -> datetime:
-        moment: datetime = real(*args) + jumped.ahead
-        return moment
+    def ahead(read: Callable[..., datetime]) -> Callable[..., datetime]:
+        return lambda *args: read(*args) + jumped.ahead
 
     look_up = Fence._look_up
 
@@ -360,8 +359,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
         found = look_up(self, ids)
         return {i: (token, state, left - seconds) for i, (token, state, left) in found.items()}
 
-    monkeypatch.setattr(database, "_now", now)
-    # The fence asks the database's clock by a statement of its own.
+    # A transaction of PostgreSQL begins by asking. The fence asks by a statement of its own.
+    for name in ("_now", "_begun"):
+        monkeypatch.setattr(database, name, ahead(getattr(database, name)))
     monkeypatch.setattr(Fence, "_look_up", looked_up)
     yield jumped
 

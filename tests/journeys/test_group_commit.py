@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from builders import BY_VIDEO, LATE, NEEDS_AUTHORIZATION, Build, a_submission
 from journeys_hands import row_of
 from sqlalchemy import Table, select
@@ -40,7 +42,7 @@ def answered(services: Services, outcome: OutcomeClass, n: int) -> list[Done]:
             insurers=INSURERS,
             worker="w",
             lease=timedelta(seconds=60),
-            limit=50,
+            room=lambda: 50,
         )
     done = []
     for leased in batch:
@@ -50,7 +52,7 @@ def answered(services: Services, outcome: OutcomeClass, n: int) -> list[Done]:
         decided = decision if outcome is OutcomeClass.ACCEPTED else None
         reply = Reply(200, {"content-type": "application/fhir+json"}, f'{{"n":{n}}}'.encode())
         reading = Reading(outcome, f"NR-{n}", decided)
-        held = Held(leased, State.READY, b"{}", 0.0)
+        held = Held(leased, State.READY, 0.0)
         done.append(Done(held, profile_of(services, leased.row), reply, reading))
     return done
 
@@ -109,6 +111,20 @@ def test_one_lost_lease_in_a_group_changes_nothing_of_its_own_and_the_others_are
 
     assert [row_of(services, each).state for each in ids] == ["accepted", "sending", "accepted"]
     assert left_behind(services, ids[1])["ledger"] == []
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_answer_that_no_column_holds_does_not_take_its_batch_down(build: Build) -> None:
+    services = build()
+    ids = [a_submission(services) for _ in range(3)]
+    done = answered(services, OutcomeClass.ACCEPTED, 1)
+    odd = next(d for d in done if d.held.leased.row.id == ids[0])
+    unheard_of = replace(odd, reading=replace(odd.reading, control_number="NR-\0"))
+
+    committing.record_all(services, [unheard_of if d is odd else d for d in done])
+
+    assert [row_of(services, each).state for each in ids] == ["sending", "accepted", "accepted"]
 
 
 def test_what_something_hangs_on_is_recorded_by_itself_in_the_same_go(build: Build) -> None:

@@ -295,7 +295,7 @@ def test_threads_that_come_to_the_fence_together_get_their_own_answer_each(
             insurers=[NORTHWIND],
             worker="w",
             lease=timedelta(seconds=60),
-            limit=6,
+            room=lambda: 6,
         )
     lost = leased[0].row.id
     set_columns(house, lost, lease_token="00000000-0000-4000-8000-000000000009")

@@ -44,7 +44,7 @@ def test_an_insurer_is_asked_and_understood_while_the_database_is_away(
 ) -> None:
     services, line = build(), KnowsNothing()
     bring_to(services, a_submission(services, number), State.IN_DOUBT)
-    (held,) = pick_some(services, State.IN_DOUBT, "w", 1, look=False)
+    (held,) = pick_some(services, State.IN_DOUBT, "w", lambda: 1, look=False)
     away: Any = replace(services, database=Away(), client=line)
 
     done = exchange(away, Fence(services.database.engine), held)

@@ -73,7 +73,13 @@ def what_is_not_there_yet(work: Work) -> None:
     insert_all_if_absent(work, tenant, [row])
 
 
-@pytest.mark.parametrize("write", [by_sqlalchemy, by_the_driver, in_bulk, what_is_not_there_yet])
+def behind_a_with(work: Work) -> None:
+    work.conn.execute(text("WITH one AS (SELECT 1) DELETE FROM tenant"))
+
+
+@pytest.mark.parametrize(
+    "write", [by_sqlalchemy, by_the_driver, in_bulk, what_is_not_there_yet, behind_a_with]
+)
 def test_a_reading_cannot_write(database: Database, write: Callable[[Work], None]) -> None:
     with database.write() as work:
         tenants.ensure(work, "north")

@@ -123,15 +123,21 @@ def test_a_sending_submission_without_a_lease_is_refused(house: Services) -> Non
 
 
 def test_a_second_open_attempt_is_refused(house: Services) -> None:
-    submission_id = a_submission(house)
-    row = row_of(house, submission_id)
-    facts = {"kind": "send", "worker": "w", "lease_token": "00000000-0000-4000-8000-000000000002"}
-    with house.database.write() as work:
-        outbox.open_attempts(work, [submission_id], **facts)
-        outbox.change(work, row, exchanges=1)
+    row = row_of(house, a_submission(house))
+    token = "00000000-0000-4000-8000-000000000002"
+    whose = {"tenant_id": row.tenant_id, "insurer_id": row.insurer_id, "submission_id": row.id}
+    facts = {"kind": "send", "trigger": "auto", "worker": "w", "lease_token": token}
 
-    with pytest.raises(DBAPIError), house.database.write() as work:
-        outbox.open_attempts(work, [submission_id], **facts)
+    def open_one(n: int) -> None:
+        with house.database.write() as work:
+            work.conn.execute(
+                tables.attempt.insert().values(**whose, **facts, n=n, started_at=work.now)
+            )
+
+    open_one(1)
+
+    with pytest.raises(DBAPIError):
+        open_one(2)
 
 
 def test_a_closed_attempt_is_never_edited(house: Services) -> None:

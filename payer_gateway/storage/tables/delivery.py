@@ -180,7 +180,7 @@ submission = Table(
         where="adjudication_due IS NOT NULL",
     ),
     Index(None, "cause_id", "state"),
-    Index(None, "tenant_id", "consultation_id"),
+    Index(None, "consultation_id", "tenant_id"),
 )
 
 attempt = Table(
@@ -294,5 +294,4 @@ ledger = Table(
     ),
     # The same words of the insurer make the same fact once.
     UniqueConstraint("tenant_id", "submission_id", "kind", "line", "body_id"),
-    Index(None, "tenant_id", "submission_id"),
 )

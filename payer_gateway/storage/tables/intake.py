@@ -77,7 +77,7 @@ body = Table(
     Column("key_id", Name),  # which data key encrypts it; none until the access work
     Column("created_at", Instant, nullable=False),
     PrimaryKeyConstraint("tenant_id", "id"),
-    UniqueConstraint("tenant_id", "sha256"),
+    UniqueConstraint("sha256", "tenant_id", name="uq_body_tenant_id_sha256"),  # own key first: 0008
 )
 
 inbound_key = Table(
@@ -106,7 +106,9 @@ consultation = Table(
     Column("created_at", Instant, nullable=False),
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
-    UniqueConstraint("tenant_id", "source", "source_id"),
+    UniqueConstraint(
+        "source_id", "source", "tenant_id", name="uq_consultation_tenant_id_source_source_id"
+    ),
 )
 
 consultation_revision = Table(
@@ -152,7 +154,7 @@ decision = Table(
         ["tenant_id", "consultation_id"], ["consultation.tenant_id", "consultation.id"]
     ),
     ForeignKeyConstraint(["tenant_id", "body_id"], ["body.tenant_id", "body.id"]),
-    Index(None, "tenant_id", "consultation_id"),
+    Index(None, "consultation_id", "tenant_id"),
 )
 
 claim = Table(
@@ -179,13 +181,18 @@ claim = Table(
     Column("benefit_year", Date, nullable=False),
     Column("created_at", Instant, nullable=False),
     PrimaryKeyConstraint("tenant_id", "id"),
-    UniqueConstraint("tenant_id", "insurer_id", "claim_identifier"),
+    UniqueConstraint(
+        "claim_identifier",
+        "insurer_id",
+        "tenant_id",
+        name="uq_claim_tenant_id_insurer_id_claim_identifier",
+    ),
     ForeignKeyConstraint(
         ["tenant_id", "consultation_id"], ["consultation.tenant_id", "consultation.id"]
     ),
     ForeignKeyConstraint(["tenant_id", "decision_id"], ["decision.tenant_id", "decision.id"]),
     ForeignKeyConstraint(["tenant_id", "body_id"], ["body.tenant_id", "body.id"]),
-    Index(None, "tenant_id", "member_key", "benefit_year"),
+    Index(None, "member_key", "benefit_year", "tenant_id"),
 )
 
 planned_claim = Table(
