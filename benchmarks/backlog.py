@@ -59,13 +59,13 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
 
     picking.candidates = timed
     try:
-        with services.database.write() as work:
+        with services.database.write(planned_once=True) as work:
             began = time.perf_counter()
             candidates.talkable(work, State.READY, insurers, lock=False)
             lock.append(time.perf_counter() - began)
         with suppress(_Back):
             began = time.perf_counter()
-            with services.database.write() as work:
+            with services.database.write(planned_once=True) as work:
                 batch = picking.pick_batch(
                     work,
                     State.READY,
