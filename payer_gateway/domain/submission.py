@@ -90,6 +90,8 @@ CLOSED_FOR_LANE = frozenset(
 OPEN_IN_LANE = frozenset(State) - CLOSED_FOR_LANE
 # These hold a lease: a worker is (or was) talking to the insurer about them.
 LEASED = frozenset({State.SENDING, State.INQUIRING})
+# What they move to when they are picked; of what is accepted only the answer is fetched.
+PICKED_AS = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}
 WAITS_FOR_PERSON = frozenset({State.REJECTED, State.NEEDS_HUMAN})
 
 

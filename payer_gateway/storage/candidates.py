@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from payer_gateway.domain.flow import Breaker
-from payer_gateway.domain.submission import State
+from payer_gateway.domain.submission import PICKED_AS, State
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.prepared import Given, Prepared, among
 from payer_gateway.storage.statements import OPEN, open_in_lane, stands_in
@@ -245,7 +245,7 @@ def _oldest_of_one(source: State) -> Prepared:
 
 
 def _counts(source: State) -> list[ColumnElement[int]]:
-    held_as = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}.get(source, source)
+    held_as = PICKED_AS.get(source, source)
     alike = submission.c.state == literal_column(f"'{held_as.value}'")
     return [func.count().label("total"), func.count().filter(alike).label("alike")]
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 IS_READING = "payer_gateway_is_reading"
 _CURSOR = "payer_gateway_cursor"
 # PostgreSQL's WITH may write, too.
-_WRITES = re.compile(r"\b(INSERT\s+INTO|UPDATE\s+(?!OF\b)\S+\s+SET|DELETE\s+FROM)\b", re.IGNORECASE)
+_WRITES = re.compile(r"\b(INSERT\s+INTO|UPDATE\s+\S+\s+SET|DELETE\s+FROM)\b", re.IGNORECASE)
 
 
 def must_be_allowed(conn: Connection, statement: str) -> None:

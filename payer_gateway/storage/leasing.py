@@ -31,14 +31,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from payer_gateway.domain.submission import State, check_move
+from payer_gateway.domain.submission import PICKED_AS, State, check_move
 from payer_gateway.storage import bodies
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.prepared import Prepared, among
 from payer_gateway.storage.tables import attempt, body, submission, transition
 from payer_gateway.storage.types import Id, Instant
 
-_TARGETS = {State.READY: State.SENDING, State.IN_DOUBT: State.INQUIRING}
 # The statements are put together once; what differs from batch to batch is bound.
 _NOW: BindParameter[Any] = bindparam("now", type_=Instant())
 _TOKEN: BindParameter[Any] = bindparam("token", type_=Id)
@@ -65,7 +64,7 @@ def lease_all(
         return [(row, row.stored_bytes) for row in found]
     _opening(source).changed(work, **given)
     rows = _taking(source).rows(work, ids=ids, token=lease_token, until=lease_until)
-    if source in _TARGETS:
+    if source in PICKED_AS:
         _moving(source).changed(work, ids=ids, worker=worker, now=work.now)
     stored = bodies.many(work, [(row.tenant_id, row.body_id) for row in rows])
     return [(row, stored.get((row.tenant_id, row.body_id))) for row in rows]
@@ -102,7 +101,7 @@ def _whole(source: State) -> Select[Any]:
     trigger = select(before.c.trigger).where(before.c.id == taken.c.id).scalar_subquery()
     facts = _attempt_of(source, taken, taken.c.exchanges, trigger)
     parts = [_insert(attempt, facts).cte("opened")]
-    if source in _TARGETS:
+    if source in PICKED_AS:
         parts.append(_insert(transition, _move_of(source, taken)).cte("moved"))
     # One by one by their key: for a list PostgreSQL may rather read a tenant's every row.
     stored = (
@@ -128,7 +127,7 @@ def _taken(source: State, *, is_postgresql: bool) -> ReturningUpdate[Any]:
         submission.c.lease_until: bindparam("until", type_=Instant()),
         submission.c.exchanges: submission.c.exchanges + 1,
     }
-    target = _TARGETS.get(source)
+    target = PICKED_AS.get(source)
     if target is not None:
         check_move(source, target)
         held[submission.c.state] = target.value
@@ -165,7 +164,7 @@ def _attempt_of(
 
 
 def _move_of(source: State, row: FromClause) -> _Values:
-    target = _TARGETS[source]
+    target = PICKED_AS[source]
     return {
         "tenant_id": row.c.tenant_id,
         "insurer_id": row.c.insurer_id,

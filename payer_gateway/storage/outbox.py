@@ -16,7 +16,6 @@ from payer_gateway.domain.errors import LeaseLost, NotFound
 from payer_gateway.domain.submission import (
     CLOSED_FOR_LANE,
     LEASED,
-    OPEN_IN_LANE,
     WAITS_FOR_PERSON,
     OutcomeClass,
     State,
@@ -249,7 +248,7 @@ def renew_budgets(work: Work, tenant_id: str, insurer_id: str, budget: timedelta
         .where(
             submission.c.tenant_id == tenant_id,
             submission.c.insurer_id == insurer_id,
-            submission.c.state.in_([s.value for s in OPEN_IN_LANE]),
+            open_in_lane(submission.c.state),
             # What was never tried has no budget to lose; there may be a million of those.
             or_(submission.c.retries > 0, submission.c.state == State.IN_DOUBT.value),
             submission.c.budget_until < work.now + budget,

@@ -174,6 +174,7 @@ class Given:
 
     def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self._name, self._columns = name, columns
+        self._writers: list[tuple[str, Any]] | None = None  # SQLite's
 
     def table(self, *, is_postgresql: bool) -> FromClause:
         bound = bindparam(self._name, type_=Text())
@@ -192,12 +193,13 @@ class Given:
         """``rows`` as the statement takes them: JSON."""
         if work.is_postgresql:
             return msgspec.json.encode(rows).decode()
-        dialect = work.conn.dialect
-        writers = [(name, _writer(kind, dialect)) for name, kind in self._columns.items()]
+        if self._writers is None:
+            dialect = work.conn.dialect
+            self._writers = [(name, _writer(kind, dialect)) for name, kind in self._columns.items()]
         written = [
             {
                 name: row[name] if writer is None or row[name] is None else writer(row[name])
-                for name, writer in writers
+                for name, writer in self._writers
             }
             for row in rows
         ]

@@ -1,4 +1,4 @@
-"""Settling many at once: what plain acceptances change, a statement per table for a whole group.
+"""Settling many at once: what plain acceptances change, for a whole group in one go.
 
 Plain: the insurer took it, and nothing else hangs on that. The same rows come about as one by one
 (``workflow/recording.py``); a test holds them equal.

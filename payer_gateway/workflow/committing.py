@@ -45,7 +45,7 @@ def _may_be_plain(done: Done) -> bool:
 
 
 def _record_together(s: Services, results: Sequence[Done]) -> set[int]:
-    """Record those on which nothing hangs, a statement per table; the ids of what was recorded."""
+    """Record those on which nothing hangs in one go; the ids of what was recorded."""
     try:
         with s.database.write(planned_once=True) as work:
             hanging = settling.hangs_on(work, [done.held.leased.row for done in results])

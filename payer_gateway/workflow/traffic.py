@@ -67,7 +67,7 @@ def note(
 
 def note_answers(work: Work, rows: Sequence[Row[Any]], profiles: Mapping[str, Profile]) -> None:
     """Plain answers about these submissions (with their profiles by id): one look, and a write only
-    where its breaker or its window has something to learn."""
+    where an insurer's breaker or window has something to learn."""
     by_insurer: dict[tuple[str, str], list[Row[Any]]] = {}
     for row in rows:
         by_insurer.setdefault((row.tenant_id, row.insurer_id), []).append(row)
