@@ -66,6 +66,26 @@ def main() -> None:
     """Entry point of the installed command."""
     stdout = sys.stdout
     try:
+        code = _run()
+        # What is still buffered: at the interpreter's end nobody would tell why it failed.
+        stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is wrong with what was done.
+        from payer_gateway.cli.failing import let_go
+
+        let_go(stdout)
+        code = 0
+    except Exception as exc:
+        from payer_gateway.cli.failing import told
+
+        code = told(exc)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code."""
+    stdout = sys.stdout
+    try:
         code = cli(standalone_mode=False)
     except click.exceptions.Exit as exc:
         code = exc.exit_code
@@ -76,11 +96,6 @@ def main() -> None:
         click.echo("stopped", err=True)
         code = 130
     except SystemExit as exc:
-        # When the reader of our output has gone (`| head`), click puts a quiet stdout in place and
-        # exits 1; nothing is wrong with what was done.
+        # Click, too, sees that the reader has gone: it puts a quiet stdout in place and exits 1.
         code = 0 if sys.stdout is not stdout else exc.code
-    except Exception as exc:
-        from payer_gateway.cli.failing import told
-
-        code = told(exc)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0

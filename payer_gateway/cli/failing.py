@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
+from typing import TextIO
 
 import click
 
@@ -46,6 +49,7 @@ def told(exc: Exception) -> int:
         said = str(exc.strerror).lower()
         cure = "make room where it goes, or send it elsewhere"
         click.echo(f"payer-gateway: the output cannot be written: {said}; {cure}", err=True)
+        let_go(sys.stdout)
         return 2
     raise exc
 
@@ -55,3 +59,9 @@ def _is_unreachable_database(exc: Exception) -> bool:
 
     # Without a statement it never came as far as asking: no server, no folder, no such database.
     return isinstance(exc, OperationalError) and exc.statement is None
+
+
+def let_go(output: TextIO) -> None:
+    """What is still buffered goes nowhere; the interpreter would try it once more at its end, and
+    exit with another code (120)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())

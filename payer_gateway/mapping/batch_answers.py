@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
+from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
@@ -114,7 +115,7 @@ def writing(path: Path | None) -> Iterator[Writing]:
     """Where the answers of a run go: a file whose name ends in .csv or .parquet, or stdout. What
     stands under the name is replaced when the block ends."""
     if path is None:
-        yield _AtTheEnd(lambda members, answers: write_csv(sys.stdout.buffer, members, answers))
+        yield _AtTheEnd(_print_csv)
     elif path.suffix.lower() == ".parquet":
         with _whole(path) as temporary:
             yield _AtTheEnd(partial(_write_parquet, temporary))
@@ -179,6 +180,17 @@ def write_csv(file: IO[bytes], members: pl.DataFrame, answers: Sequence[tuple[Ce
     texts = pl.Series(_lines(answers), dtype=pl.String)
     for part in members.iter_slices(250_000):
         _write_members(file, part, texts)
+
+
+def _print_csv(members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
+    """By Python's own writing: the engine, given stdout, says "full" or "the reader has gone" in
+    an error without a number, and what is buffered here would come after what it wrote."""
+    _write_header(sys.stdout.buffer)
+    texts = pl.Series(_lines(answers), dtype=pl.String)
+    for part in members.iter_slices(50_000):
+        written = BytesIO()
+        _write_members(written, part, texts)
+        sys.stdout.buffer.write(written.getbuffer())
 
 
 def _write_header(file: IO[bytes]) -> None:
