@@ -18,13 +18,13 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from arrange import a_database, a_house, backlog, clone, mappings_with, model_submission
-from sqlalchemy import create_engine, delete, event, update
+from sqlalchemy import create_engine, delete, update
 from sqlalchemy.pool import NullPool
 
 from payer_gateway.domain.submission import State
@@ -102,36 +102,27 @@ def put_back(services: Services, ids: list[str]) -> None:
         )
 
 
-def plan(services: Services) -> list[str]:
+def plan(services: Services, options: str = "ANALYZE, BUFFERS") -> list[str]:
     """How the database goes about the statement that picks; PostgreSQL runs it for that."""
-    how = "EXPLAIN QUERY PLAN"
-    found: list[str] = []
-
-    def explain(_conn: Any, cursor: Any, statement: str, values: Any, *_: object) -> None:
-        if "ORDER BY" in statement:
-            with closing(cursor.connection.cursor()) as beside:
-                beside.execute(f"{how} {statement}", values)
-                found[:] = [str(line[-1]) for line in beside.fetchall()]
-
-    with services.database.write() as work:
+    with services.database.write(planned_once=True) as work:
+        dialect = work.conn.dialect
         if work.is_postgresql:
-            how = "EXPLAIN (ANALYZE, BUFFERS)"
-        wanted = [candidates.Wanted("default", name, 1, 8, 8) for name in HEALTHY]
-        event.listen(work.conn, "before_cursor_execute", explain)
-        candidates.candidates(work, State.READY, wanted)
-    return found
+            asked: Any = candidates.per_insurer(State.READY).compile(dialect=dialect)
+            wanted = [candidates.Wanted("default", name, 1, 8, 8) for name in HEALTHY[:BATCH]]
+            values: Any = {**asked.params, **candidates.given(work, wanted)}
+            found = work.conn.exec_driver_sql(f"EXPLAIN ({options}) {asked}", values)
+        else:
+            asked = candidates.oldest_of_one(State.READY).compile(dialect=dialect)
+            values = (None,) * len(asked.positiontup)  # it runs nothing
+            found = work.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", values)
+        return [str(line[-1]) for line in found]
 
 
-def by_its_own_clock(services: Services, times: int) -> float | None:
-    """Milliseconds that PostgreSQL takes to plan and to run the statement that picks, by its own
-    clock, which waits for no thread of ours: the median."""
-    took = []
-    for _ in range(times):
-        figures = [line.rpartition(":")[2] for line in plan(services) if line.endswith(" ms")]
-        if len(figures) != 2:
-            return None
-        took.append(sum(float(figure.split()[0]) for figure in figures))
-    return statistics.median(took)
+def by_its_own_clock(services: Services, times: int) -> float:
+    """Milliseconds that PostgreSQL takes to run the statement that picks, by its own clock, which
+    waits for no thread of ours: the median."""
+    took = [plan(services, "ANALYZE, TIMING OFF")[-1] for _ in range(times)]
+    return statistics.median(float(line.split()[2]) for line in took)
 
 
 def measure(services: Services, sizes: list[int], picks: int) -> None:
@@ -156,9 +147,9 @@ def measure(services: Services, sizes: list[int], picks: int) -> None:
             f" whole transaction for {BATCH} {middle[2]:.2f} ms (medians of {picks});"
             f" paused ones picked: {stray}"
         )
-        alone = by_its_own_clock(services, picks)
-        if alone is not None:
-            told(f"{'':>9} by the database's own clock, planning included: {alone:.2f} ms")
+        if not services.database.is_sqlite:
+            alone = by_its_own_clock(services, picks)
+            told(f"{'':>9} by the database's own clock: {alone:.2f} ms")
     for line in plan(services):
         told(line)
 

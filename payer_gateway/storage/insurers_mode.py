@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -25,7 +26,7 @@ from payer_gateway.domain.flow import Breaker, Flow
 from payer_gateway.domain.submission import State
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.prepared import Prepared, among
-from payer_gateway.storage.statements import insert_if_absent, stands_in
+from payer_gateway.storage.statements import by_itself, insert_if_absent
 from payer_gateway.storage.tables import insurer, insurer_event, submission, tenant
 from payer_gateway.storage.types import Instant
 
@@ -201,15 +202,18 @@ def _probes_due(*, lock: bool) -> Prepared:
 
 def due_for_probe(*, lock: bool, is_postgresql: bool) -> Select[Any]:
     now: BindParameter[Any] = bindparam("now", type_=Instant())
-    waits = select(submission.c.id).where(
-        submission.c.tenant_id == insurer.c.tenant_id,
-        submission.c.insurer_id == insurer.c.id,
-        stands_in(submission.c.state, (State.READY, State.IN_DOUBT)),
-        submission.c.next_at <= now,
-    )
+    waits = [
+        select(submission.c.id).where(
+            submission.c.tenant_id == insurer.c.tenant_id,
+            submission.c.insurer_id == insurer.c.id,
+            submission.c.state == literal_column(f"'{state}'"),
+            submission.c.next_at <= now,
+        )
+        for state in (State.READY, State.IN_DOUBT)
+    ]
     if is_postgresql:
         # By the index that has them in this order, never through all that waits elsewhere.
-        waits = waits.order_by(submission.c.state, submission.c.next_at).offset(0)
+        waits = [by_itself(each.order_by(submission.c.next_at)) for each in waits]
     due = (
         select(insurer)
         .join(tenant, tenant.c.id == insurer.c.tenant_id)
@@ -220,7 +224,7 @@ def due_for_probe(*, lock: bool, is_postgresql: bool) -> Select[Any]:
             insurer.c.breaker == Breaker.OPEN.value,
             or_(insurer.c.breaker_until.is_(None), insurer.c.breaker_until <= now),
             or_(insurer.c.not_before.is_(None), insurer.c.not_before <= now),
-            waits.exists(),
+            or_(*(each.exists() for each in waits)),
         )
         .order_by(insurer.c.breaker_until)
     )

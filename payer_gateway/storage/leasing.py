@@ -35,6 +35,7 @@ from payer_gateway.domain.submission import PICKED_AS, State, check_move
 from payer_gateway.storage import bodies
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.prepared import Prepared, among
+from payer_gateway.storage.statements import by_itself
 from payer_gateway.storage.tables import attempt, body, submission, transition
 from payer_gateway.storage.types import Id, Instant
 
@@ -104,13 +105,12 @@ def _whole(source: State) -> Select[Any]:
     if source in PICKED_AS:
         parts.append(_insert(transition, _move_of(source, taken)).cte("moved"))
     # One by one by their key: for a list PostgreSQL may rather read a tenant's every row.
-    stored = (
+    found = (
         select(body.c.bytes.label("stored_bytes"))
         .where(body.c.tenant_id == taken.c.tenant_id, body.c.id == taken.c.body_id)
         .correlate(taken)
-        .offset(0)
-        .lateral("stored")
     )
+    stored = by_itself(found).lateral("stored")
     # Ids as they are written: reading them costs us more than the server.
     columns = (cast(c, Text).label(c.name) if isinstance(c.type, Uuid) else c for c in taken.c)
     whole = taken.outerjoin(stored, true())

@@ -91,7 +91,7 @@ def pick_batch(
     wanted = _wanted(work, source, locked, limit, one_at_a_time)
     if not wanted:
         return []
-    chosen = _fairly(candidates(work, source, wanted), limit)
+    chosen = _fairly(_found(work, source, wanted, limit), limit)
     if not chosen:
         return []
     leased = _lease(work, source, chosen, worker, lease)
@@ -99,12 +99,22 @@ def pick_batch(
     return leased
 
 
+def _found(work: Work, source: State, wanted: list[Wanted], limit: int) -> Sequence[Row[Any]]:
+    """Candidates of the insurers. Where there is less room than insurers, so many are drawn by lot,
+    and the others are looked at only if these have too little: most often one thread is free."""
+    drawn = random.sample(wanted, len(wanted))
+    found = candidates(work, source, drawn[:limit])
+    if drawn[limit:] and len(found) < limit:
+        found = [*found, *candidates(work, source, drawn[limit:])]
+    return found
+
+
 def _fairly(found: Sequence[Row[Any]], limit: int) -> list[str]:
     """The oldest of each insurer, then the second of each …; who comes too late this time is
     decided by lot, so that no insurer's backlog starves another."""
     ranked: list[tuple[int, float, str]] = []
     ranks: Counter[tuple[str, str]] = Counter()
-    for row in sorted(found, key=lambda row: (row.due, row.id)):
+    for row in found:
         key = row.tenant_id, row.insurer_id
         ranked.append((ranks[key], random.random(), row.id))  # noqa: S311 - a lot, no secret
         ranks[key] += 1

@@ -37,6 +37,7 @@ from payer_gateway.domain.submission import OutcomeClass, State
 from payer_gateway.storage import bodies, ledger
 from payer_gateway.storage.database import Work
 from payer_gateway.storage.prepared import Given, Prepared, among
+from payer_gateway.storage.statements import by_itself
 from payer_gateway.storage.tables import attempt, claim, planned_claim, submission, transition
 from payer_gateway.storage.tables import ledger as ledger_table
 from payer_gateway.storage.types import Id, Instant
@@ -207,8 +208,7 @@ def _hanging(is_postgresql: bool) -> Select[Any]:
         ),
     ]
     if is_postgresql:
-        # Looked up for each row of the batch, never joined to all that there are.
-        hangs = [each.offset(0) for each in hangs]
+        hangs = [by_itself(each) for each in hangs]
     return select(row.id).where(
         among(row.id, "ids", is_postgresql=is_postgresql), or_(*(each.exists() for each in hangs))
     )

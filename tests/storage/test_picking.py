@@ -142,6 +142,16 @@ def test_an_insurer_gets_no_more_at_once_than_its_file_says(house: Services) -> 
     assert [each is None for each in got] == [False, False, False, True]
 
 
+def test_one_free_thread_is_not_spent_on_an_insurer_that_has_no_slot_left(house: Services) -> None:
+    """Whom there is room for is drawn by lot: eight times it would not be the same one."""
+    under_way, _ = a_submission(house), a_submission(house)
+    set_insurer(house, NORTHWIND, max_inflight=1)
+    assert picked(house) == under_way
+    of_medicare = [a_submission(house, OF_MEDICARE) for _ in range(8)]
+
+    assert [picked(house) for _ in range(8)] == of_medicare
+
+
 def test_what_is_being_asked_takes_a_slot_too(house: Services) -> None:
     bring_to(house, a_submission(house), State.INQUIRING)
     a_submission(house)

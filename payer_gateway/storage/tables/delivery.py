@@ -154,7 +154,18 @@ submission = Table(
         " OR (lease_token IS NOT NULL AND lease_until IS NOT NULL)",
         name="leased",
     ),
-    _partial("ix_submission_due", "tenant_id", "insurer_id", "state", "next_at", "id", where=_OPEN),
+    # One for each kind of pick: the state in the key would be compared with every entry of a page.
+    *(
+        _partial(
+            f"ix_submission_{state}",
+            "tenant_id",
+            "insurer_id",
+            "next_at",
+            "id",
+            where=f"state = '{state}'",
+        )
+        for state in ("ready", "in_doubt")
+    ),
     _partial("ix_submission_retry", "next_at", where="state = 'retry_wait'"),
     _partial("ix_submission_filing", "filing_due", where=_OPEN),
     _partial(
