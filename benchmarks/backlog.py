@@ -23,8 +23,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from arrange import a_database, a_house, backlog, clone, mappings_with, model_submission
 from sqlalchemy import create_engine, delete, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
 
 from payer_gateway.domain.submission import State
@@ -51,9 +53,9 @@ def one_pick(services: Services, whole: list[float], lock: list[float], choose: 
     insurers = [PAUSED, *HEALTHY]
     plain_candidates = picking.candidates
 
-    def timed(work: Work, source: State, wanted: Any) -> Any:
+    def timed(work: Work, source: State, wanted: Any, limit: int) -> Any:
         began = time.perf_counter()
-        found = plain_candidates(work, source, wanted)
+        found = plain_candidates(work, source, wanted, limit)
         choose.append(time.perf_counter() - began)
         return found
 
@@ -105,17 +107,30 @@ def put_back(services: Services, ids: list[str]) -> None:
 def plan(services: Services, options: str = "ANALYZE, BUFFERS") -> list[str]:
     """How the database goes about the statement that picks; PostgreSQL runs it for that."""
     with services.database.write(planned_once=True) as work:
-        dialect = work.conn.dialect
         if work.is_postgresql:
-            asked: Any = candidates.per_insurer(State.READY).compile(dialect=dialect)
-            wanted = [candidates.Wanted("default", name, 1, 8, 8) for name in HEALTHY[:BATCH]]
-            values: Any = {**asked.params, **candidates.given(work, wanted)}
-            found = work.conn.exec_driver_sql(f"EXPLAIN ({options}) {asked}", values)
-        else:
-            asked = candidates.oldest_of_one(State.READY).compile(dialect=dialect)
-            values = (None,) * len(asked.positiontup)  # it runs nothing
-            found = work.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", values)
+            return _plan_of_a_worker(work, options)
+        asked: Any = candidates.oldest_of_one(State.READY).compile(dialect=work.conn.dialect)
+        values = (None,) * len(asked.positiontup)  # it runs nothing
+        found = work.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", values)
         return [str(line[-1]) for line in found]
+
+
+def _plan_of_a_worker(work: Work, options: str) -> list[str]:
+    """The plan that is kept, as a worker's: not one for these values."""
+    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    asked: Any = candidates.per_insurer(State.READY).compile(dialect=dialect)
+    wanted = [candidates.Wanted("default", name, 1, 8, 8) for name in HEALTHY]
+    values = {**asked.params, **candidates.given(work, wanted, BATCH)}
+    driver: Any = work.conn.connection.driver_connection
+    with psycopg.ClientCursor(driver) as cursor:
+        cursor.execute(f"PREPARE pick AS {asked}")
+        marks = ", ".join(["%s"] * len(asked.positiontup))
+        explain = f"EXPLAIN ({options}) EXECUTE pick({marks})"
+        cursor.execute(explain, [values[name] for name in asked.positiontup])
+        cursor.execute(explain, [values[name] for name in asked.positiontup])
+        lines = [str(line) for (line,) in cursor]
+        cursor.execute("DEALLOCATE pick")
+    return lines
 
 
 def by_its_own_clock(services: Services, times: int) -> float:

@@ -64,17 +64,16 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
-    stdout = sys.stdout
+    from payer_gateway.cli.streams import lasting
+
+    sys.stdout = lasting(sys.stdout, must_be_read=True)
+    sys.stderr = lasting(sys.stderr, must_be_read=False)
     try:
         code = _run()
         # What is still buffered: at the interpreter's end nobody would tell why it failed.
-        stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing is wrong with what was done.
-        from payer_gateway.cli.failing import let_go
-
-        let_go(stdout)
-        code = 0
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _stopped()
     except Exception as exc:
         from payer_gateway.cli.failing import told
 
@@ -84,7 +83,6 @@ def main() -> None:
 
 def _run() -> int:
     """The command's exit code."""
-    stdout = sys.stdout
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Exit as exc:
@@ -93,9 +91,10 @@ def _run() -> int:
         exc.show()
         code = 2
     except click.Abort:
-        click.echo("stopped", err=True)
-        code = 130
-    except SystemExit as exc:
-        # Click, too, sees that the reader has gone: it puts a quiet stdout in place and exits 1.
-        code = 0 if sys.stdout is not stdout else exc.code
+        code = _stopped()
     return code if isinstance(code, int) else 0
+
+
+def _stopped() -> int:
+    click.echo("stopped", err=True)
+    return 130

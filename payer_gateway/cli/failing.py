@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
-from typing import TextIO
 
 import click
 
+from payer_gateway.cli.streams import Unprintable
 from payer_gateway.domain.errors import (
     Conflict,
     GatewayError,
@@ -44,12 +42,13 @@ def told(exc: Exception) -> int:
             err=True,
         )
         return 2
-    if isinstance(exc, OSError) and exc.errno in _FULL and exc.filename is None:
-        # Files are told of with their names where they are written: this is what was printed.
+    if isinstance(exc, Unprintable):
         said = str(exc.strerror).lower()
         cure = "make room where it goes, or send it elsewhere"
         click.echo(f"payer-gateway: the output cannot be written: {said}; {cure}", err=True)
-        let_go(sys.stdout)
+        return 2
+    if isinstance(exc, OSError) and exc.errno in _FULL:
+        click.echo(f"payer-gateway: {exc}: make room there and run it again", err=True)
         return 2
     raise exc
 
@@ -59,9 +58,3 @@ def _is_unreachable_database(exc: Exception) -> bool:
 
     # Without a statement it never came as far as asking: no server, no folder, no such database.
     return isinstance(exc, OperationalError) and exc.statement is None
-
-
-def let_go(output: TextIO) -> None:
-    """What is still buffered goes nowhere; the interpreter would try it once more at its end, and
-    exit with another code (120)."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())

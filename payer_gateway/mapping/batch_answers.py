@@ -183,14 +183,14 @@ def write_csv(file: IO[bytes], members: pl.DataFrame, answers: Sequence[tuple[Ce
 
 
 def _print_csv(members: pl.DataFrame, answers: Sequence[tuple[Cell, ...]]) -> None:
-    """By Python's own writing: the engine, given stdout, says "full" or "the reader has gone" in
-    an error without a number, and what is buffered here would come after what it wrote."""
+    """Written by Python, which knows stdout: the engine would go to the file behind it."""
     _write_header(sys.stdout.buffer)
     texts = pl.Series(_lines(answers), dtype=pl.String)
     for part in members.iter_slices(50_000):
         written = BytesIO()
         _write_members(written, part, texts)
         sys.stdout.buffer.write(written.getbuffer())
+    sys.stdout.flush()
 
 
 def _write_header(file: IO[bytes]) -> None:

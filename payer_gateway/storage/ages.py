@@ -1,4 +1,4 @@
-"""How long things have been waiting, by insurer; each reading goes by a partial index."""
+"""How long things have been waiting, by insurer."""
 
 from __future__ import annotations
 

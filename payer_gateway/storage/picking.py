@@ -91,22 +91,12 @@ def pick_batch(
     wanted = _wanted(work, source, locked, limit, one_at_a_time)
     if not wanted:
         return []
-    chosen = _fairly(_found(work, source, wanted, limit), limit)
+    chosen = _fairly(candidates(work, source, wanted, limit), limit)
     if not chosen:
         return []
     leased = _lease(work, source, chosen, worker, lease)
     _take_from_flow(work, locked, [each.row for each in leased])
     return leased
-
-
-def _found(work: Work, source: State, wanted: list[Wanted], limit: int) -> Sequence[Row[Any]]:
-    """Candidates of the insurers. Where there is less room than insurers, so many are drawn by lot,
-    and the others are looked at only if these have too little: most often one thread is free."""
-    drawn = random.sample(wanted, len(wanted))
-    found = candidates(work, source, drawn[:limit])
-    if drawn[limit:] and len(found) < limit:
-        found = [*found, *candidates(work, source, drawn[limit:])]
-    return found
 
 
 def _fairly(found: Sequence[Row[Any]], limit: int) -> list[str]:
@@ -140,6 +130,8 @@ def _wanted(
             slots = 1 if traffic.breaker == Breaker.HALF_OPEN else int(row.max_inflight)
             most = max(1, slots // _SHARE[source])
             wanted.append(Wanted(tenant_id, insurer_id, n, slots, most))
+    # Where there is room for one of each at most, the first that have any are taken.
+    random.shuffle(wanted)
     return wanted
 
 

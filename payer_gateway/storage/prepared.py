@@ -169,8 +169,7 @@ def among(column: ColumnElement[Any], name: str, *, is_postgresql: bool) -> Colu
 
 class Given:
     """Rows of these columns that are bound as one value, and read by a statement like a table. A
-    statement for each would take a turn at Python's lock for each; and PostgreSQL, which knows how
-    long an array is, would plan anew for most."""
+    statement for each would take a turn at Python's lock for each."""
 
     def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self._name, self._columns = name, columns

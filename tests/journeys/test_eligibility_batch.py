@@ -196,46 +196,6 @@ def test_a_disk_that_is_full_is_told_with_the_place_and_what_stood_there_stays(
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted([out, file.name])
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_behind_stdout_is_told_with_its_cure(tmp_path: Path, unbuffered: str) -> None:
-    file = roster(tmp_path, "NORTHWIND-PPO,US-PPO-2026,W1,1979-05-14,2026-01-01,,,")
-    environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [Path(sys.executable).with_name("payer-gateway"), "eligibility", "batch", file],
-            cwd=tmp_path,
-            env={**environ, "PAYER_GATEWAY_MAPPINGS": str(MAPPINGS)},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    assert done.returncode == 2
-    assert "the output cannot be written: no space left on device; make room" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "ignored" not in done.stderr
-
-
-def test_a_reader_that_has_seen_enough_ends_the_printing_quietly(tmp_path: Path) -> None:
-    rows = [f"NORTHWIND-PPO,US-PPO-2026,W{n},1979-05-14,2026-01-01,,," for n in range(60_000)]
-    file = roster(tmp_path, *rows)
-    words = f"payer-gateway eligibility batch {file.name} | head -1; exit ${{PIPESTATUS[0]}}"
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-
-    done = subprocess.run(
-        ["bash", "-c", words],
-        cwd=tmp_path,
-        env={"PATH": path, "HOME": str(tmp_path), "PAYER_GATEWAY_MAPPINGS": str(MAPPINGS)},
-        capture_output=True,
-        text=True,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("member_id,")
-    assert "Traceback" not in done.stderr and "Error" not in done.stderr
-
-
 def test_what_a_spreadsheet_takes_for_a_formula_is_written_as_text(tmp_path: Path) -> None:
     file = roster(tmp_path, 'NORTHWIND-PPO,US-PPO-2026,"=1+1,""x""",1979-05-14,2026-01-01,,,')
 
