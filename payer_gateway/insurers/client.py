@@ -271,6 +271,8 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    # Some Pythons (Debian 12's among them) set it: a line that was cut would be a proper goodbye.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     try:
         context.load_verify_locations(ca_file or DEFAULT_CA_BUNDLE_PATH)
     except (OSError, ssl.SSLError) as error:
