@@ -101,13 +101,6 @@ def _list_of(value: Any) -> Any:
     """PostgreSQL's literal of an array (manual, 8.15.2), where the value is a list of such."""
     if type(value) is not list:
         return value
-    kinds = set(map(type, value))
-    if kinds == {int}:
-        return f"{{{','.join(map(str, value))}}}"
-    if kinds == {str}:
-        text = "".join(value)
-        if "\\" not in text and '"' not in text:
-            return '{"' + '","'.join(value) + '"}'
     written = []
     for each in value:
         if type(each) is str:
