@@ -48,7 +48,7 @@ def told(exc: Exception) -> int:
         click.echo(f"payer-gateway: the output cannot be written: {said}; {cure}", err=True)
         return 2
     if isinstance(exc, OSError) and exc.errno in _FULL:
-        click.echo(f"payer-gateway: {exc}: make room there and run it again", err=True)
+        click.echo(f"payer-gateway: {exc}; make room there and run it again", err=True)
         return 2
     raise exc
 

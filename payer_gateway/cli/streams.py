@@ -15,8 +15,9 @@ class Unprintable(OSError):
 
 
 class _Written(io.RawIOBase):
-    """What fails once is not tried again: the interpreter would, at its end, and exit with a code
-    of its own (120)."""
+    """When stdout has failed it is not tried again: the interpreter would, at its end, and exit
+    with a code of its own (120). Of stderr the next line may be read again: a log's disk was full,
+    and is not any more."""
 
     def __init__(self, fd: int, *, must_be_read: bool) -> None:
         self._fd, self._must_be_read = fd, must_be_read
@@ -30,6 +31,7 @@ class _Written(io.RawIOBase):
             except OSError as exc:
                 if self._must_be_read and exc.errno != errno.EPIPE:
                     raise Unprintable(exc.errno, exc.strerror) from exc
+                self._is_lost = self._must_be_read
             else:
                 self._is_lost = False
                 return n

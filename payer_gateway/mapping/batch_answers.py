@@ -1,12 +1,10 @@
 """The answers of a night's run as a file: one row per member and benefit (``docs/batch.md``).
 
-Equal answers are written once and then repeated by the columnar engine. A file appears under its
-name when it is whole; until then it has another one.
+Equal answers are written once and then repeated by the columnar engine.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +24,7 @@ from payer_gateway.domain.money import Money
 from payer_gateway.domain.plan import Plan
 from payer_gateway.domain.roster import Membership
 from payer_gateway.mapping.roster_blocks import LineFault
+from payer_gateway.mapping.whole_files import whole
 
 Cell = str | int | bool | date | None
 
@@ -117,11 +116,11 @@ def writing(path: Path | None) -> Iterator[Writing]:
     if path is None:
         yield _AtTheEnd(_print_csv)
     elif path.suffix.lower() == ".parquet":
-        with _whole(path) as temporary:
+        with whole(path) as temporary:
             yield _AtTheEnd(partial(_write_parquet, temporary))
     else:
         with (
-            _whole(path) as temporary,
+            whole(path) as temporary,
             temporary.open("wb") as file,
             ThreadPoolExecutor(1, "answers") as writer,
         ):
@@ -259,20 +258,9 @@ def _cell(value: Cell) -> str:
 
 
 def write_faults(path: Path, faults: Iterable[LineFault]) -> None:
-    with _whole(path) as temporary:
+    with whole(path) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(",".join(FAULT_COLUMNS) + "\n")
             for each in faults:
                 cells: tuple[Cell, ...] = (each.line, each.column, each.value, each.cure)
                 file.write(",".join(map(_cell, cells)) + "\n")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A name to write to; what is written there takes the place of ``path`` once it is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

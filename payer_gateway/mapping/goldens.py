@@ -26,6 +26,7 @@ from payer_gateway.mapping.consultation import read_consultation
 from payer_gateway.mapping.decision_json import plain
 from payer_gateway.mapping.file_shape import refuse_misshapen
 from payer_gateway.mapping.profile import Profile
+from payer_gateway.mapping.whole_files import write_whole
 
 # What a case's claim.json leaves unsaid.
 CLAIM_DEFAULTS: Mapping[str, Any] = {
@@ -216,7 +217,7 @@ def _json(path: Path) -> object:
 def _write(path: Path, document: object) -> Path:
     # Indented for the eye; the bytes that count are the canonical ones of the same document.
     text = simplejson.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", "utf-8")
+    write_whole(path, text + "\n")
     return path
 
 

@@ -18,6 +18,7 @@ from payer_gateway.mapping.profile import Profile, Shelf
 from payer_gateway.mapping.profile_check import check
 from payer_gateway.mapping.profile_file import HOLE
 from payer_gateway.mapping.released import add_released
+from payer_gateway.mapping.whole_files import write_whole
 
 # What claims are sent as where the dialect named is one of prior authorization only.
 CLAIMS = "base-r4"
@@ -49,7 +50,7 @@ def new_insurer(mappings: Path, fixtures: Path, name: str, like: str) -> list[Pa
             raise Conflict(f"{path} is there already; edit it, or write v2.yaml if it is released")
     for path, text in ((file, _file(name, like, claims, dialect)), (case, _case(name))):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        write_whole(path, text)
     return [file, case]
 
 

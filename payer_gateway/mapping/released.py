@@ -9,13 +9,13 @@ does not depend on the version of this program.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from payer_gateway.domain.errors import MappingError
 from payer_gateway.mapping.canonical import canonical_json
+from payer_gateway.mapping.whole_files import write_whole
 
 FILE = "released.sha256"
 _LINE = re.compile(
@@ -68,7 +68,4 @@ def add_released(mappings: Path, digests: Mapping[str, str]) -> None:
     """Put versions on the list. A version that stands there keeps its digest for good."""
     lines = {**digests, **read_released(mappings)}
     text = "".join(f"{digest}  {version}\n" for version, digest in sorted(lines.items()))
-    path = mappings / FILE
-    beside = path.with_name(f".{FILE}.{os.getpid()}")
-    beside.write_text(text, "utf-8")
-    beside.replace(path)
+    write_whole(mappings / FILE, text)

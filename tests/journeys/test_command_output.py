@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from payer_gateway.cli.streams import lasting
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 HEAD = "insurer,plan,member_id,birth_date,cover_start,relationship,accumulator_year,opinions_used"
@@ -102,3 +105,34 @@ def test_streams_that_are_closed_are_no_error(shell: Shell, words: str) -> None:
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert shell(f"{words} >&- 2>&-").returncode == 0
+
+
+def test_a_log_goes_on_when_its_disk_has_room_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    stream = Path("/dev/full").open("w")
+    lasts = lasting(stream, must_be_read=False)
+    lasts.write("while it is full\n")
+    lasts.flush()
+
+    with log.open("w") as roomy:
+        os.dup2(roomy.fileno(), stream.fileno())
+    lasts.write("afterwards\n")
+    lasts.flush()
+
+    assert log.read_text() == "afterwards\n"
+    stream.close()
+
+
+def test_a_file_that_a_full_disk_does_not_take_is_named_and_is_not_there_by_half(
+    shell: Shell,
+) -> None:
+    shutil.copytree(MAPPINGS, shell.folder / "mappings")
+    folders = "PAYER_GATEWAY_MAPPINGS=mappings PAYER_GATEWAY_FIXTURES=fixtures"
+    new = f"{folders} payer-gateway mapping new acme-health --like base-r4"
+
+    done = shell(f"--version >/dev/null; (ulimit -f 0; {new})")
+
+    assert done.returncode == 2, done.stderr
+    assert "acme-health/v1.yaml'; make room" in done.stderr
+    assert list((shell.folder / "mappings" / "insurers" / "acme-health").iterdir()) == []
+    assert shell(f"--version >/dev/null; {new}").returncode == 0
