@@ -126,8 +126,8 @@ def _plan_of_a_worker(work: Work, options: str) -> list[str]:
         cursor.execute(f"PREPARE pick AS {asked}")
         marks = ", ".join(["%s"] * len(asked.positiontup))
         explain = f"EXPLAIN ({options}) EXECUTE pick({marks})"
-        cursor.execute(explain, [values[name] for name in asked.positiontup])
-        cursor.execute(explain, [values[name] for name in asked.positiontup])
+        for _ in range(2):  # the first one makes the plan
+            cursor.execute(explain, [values[name] for name in asked.positiontup])
         lines = [str(line) for (line,) in cursor]
         cursor.execute("DEALLOCATE pick")
     return lines
